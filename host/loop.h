@@ -1,0 +1,85 @@
+/* The event loop: curl_multi, timers, watched descriptors, child processes and a wake-up.
+ * hl_loop_turn is the only place in halo that blocks. Callbacks run inside a turn, never from
+ * inside curl; they may start and stop anything. Times are milliseconds of a monotonic clock. */
+#ifndef HL_LOOP_H
+#define HL_LOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <curl/curl.h>
+
+struct hl_loop;
+
+/* A clock for tests. With one, a turn in which only timers wait does not block: the loop asks
+ * `skip` to move the clock to the next timer. */
+struct hl_clock {
+    int64_t (*now)(void *ud);
+    void (*skip)(void *ud, int64_t to_ms);
+    void *ud;
+};
+
+/* clock may be NULL for the system's. NULL when out of memory. */
+struct hl_loop *hl_loop_new(const struct hl_clock *clock);
+void hl_loop_free(struct hl_loop *loop); /* everything must have been stopped; NULL is fine */
+
+/* The time at which this turn began. */
+int64_t hl_loop_now(const struct hl_loop *loop);
+
+/* Waits up to max_wait_ms (-1: without limit) for something to be due, then runs its callback.
+ * Returns the number of callbacks run. */
+int hl_loop_turn(struct hl_loop *loop, int max_wait_ms);
+
+/* ms until the next timer or curl's own: 0 now, -1 never. */
+int hl_loop_timeout(struct hl_loop *loop);
+
+/* Makes a blocked turn return. Any thread, any signal handler. */
+void hl_loop_wakeup(struct hl_loop *loop);
+
+/* ---- timers: embedded in their owner's memory, zero-initialised; equal times fire first in, first out */
+struct hl_timer {
+    size_t place;                     /* 1-based place in the heap; 0: not armed */
+    int64_t at_ms;
+    uint64_t order;
+    void (*fire)(struct hl_timer *t); /* the timer is disarmed before this is called */
+};
+/* (Re)arms. Returns HALO_OK or HALO_NOMEM. */
+int hl_timer_start(struct hl_loop *loop, struct hl_timer *t, int64_t delay_ms, void (*fire)(struct hl_timer *));
+void hl_timer_stop(struct hl_loop *loop, struct hl_timer *t); /* fine when not armed */
+
+/* ---- watched descriptors: embedded, zero-initialised; the descriptor stays its owner's */
+struct hl_fd {
+    int fd;
+    short events; /* CURL_WAIT_POLLIN | CURL_WAIT_POLLOUT; may be changed while watched */
+    bool watched;
+    void (*ready)(struct hl_fd *f);
+    struct hl_fd *prev, *next;
+};
+void hl_fd_watch(struct hl_loop *loop, struct hl_fd *f, int fd, short events, void (*ready)(struct hl_fd *));
+void hl_fd_unwatch(struct hl_loop *loop, struct hl_fd *f); /* fine when not watched */
+
+/* ---- child processes: `exited` is called once with the wait(2) status, after the child was reaped */
+struct hl_child {
+    pid_t pid;
+    struct hl_fd pidfd;
+    struct hl_timer poll; /* where the kernel has no pidfd_open */
+    void (*exited)(struct hl_child *c, int status);
+    struct hl_loop *loop;
+};
+/* The child must be a fresh one of the caller's that nobody else waits for. */
+void hl_child_watch(struct hl_loop *loop, struct hl_child *c, pid_t pid, void (*exited)(struct hl_child *, int));
+/* Stops watching; when the child still runs it is killed (SIGKILL) and reaped. Fine when not watched. */
+void hl_child_end(struct hl_child *c);
+
+/* ---- transfers: `done` is called from hl_loop_turn after curl has let go of the handle */
+struct hl_transfer {
+    CURL *easy; /* the caller's; its CURLOPT_PRIVATE belongs to the loop while it runs */
+    void (*done)(struct hl_transfer *t, CURLcode result);
+    bool running;
+};
+int hl_transfer_start(struct hl_loop *loop, struct hl_transfer *t); /* HALO_OK or HALO_NOMEM */
+void hl_transfer_stop(struct hl_loop *loop, struct hl_transfer *t); /* fine when not running */
+
+#endif
