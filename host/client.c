@@ -1,0 +1,357 @@
+#include "client.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "answer.h"
+
+static const char *const METHODS[] = { [HL_GET] = "GET", [HL_DELETE] = "DELETE", [HL_POST] = "POST", [HL_PATCH] = "PATCH" };
+
+static void step(struct hl_call *c);
+
+static bool is_loopback(const char *host)
+{
+    struct in_addr v4;
+    return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+           (inet_pton(AF_INET, host, &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127);
+}
+
+int hl_base_url_check(const char *url, char *why, size_t room)
+{
+    bool plain = strncasecmp(url, "http://", 7) == 0;
+    if (!plain && strncasecmp(url, "https://", 8) != 0) {
+        snprintf(why, room, "the base URL must begin with https:// (or http:// for loopback)");
+        return HALO_USAGE;
+    }
+    const char *authority = url + (plain ? 7 : 8);
+    size_t len = strcspn(authority, "/?#");
+    const char *end = authority + len;
+    for (const char *p = url; *p; p++)
+        if ((unsigned char)*p <= ' ' || (unsigned char)*p == 127 || *p == '\\') {
+            snprintf(why, room, "the base URL holds a blank, a control character or a backslash");
+            return HALO_USAGE;
+        }
+    if (len == 0 || memchr(authority, '@', len)) {
+        snprintf(why, room, "the base URL must name a host, without a user");
+        return HALO_USAGE;
+    }
+    if (*end && strcmp(end, "/") != 0) {
+        snprintf(why, room, "the base URL must not have a path (halo adds /v1 itself)");
+        return HALO_USAGE;
+    }
+    char host[256];
+    size_t host_len = *authority == '[' ? strcspn(authority, "]") + 1 : strcspn(authority, ":/?#");
+    snprintf(host, sizeof host, "%.*s", (int)(host_len < 255 ? host_len : 255), authority);
+    if (plain && !is_loopback(host)) {
+        snprintf(why, room, "plain http is only allowed to loopback: use https for %s", host);
+        return HALO_USAGE;
+    }
+    return HALO_OK;
+}
+
+int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base_url, const char *client_id,
+                  const char *client_secret, int per_minute, char *why, size_t room)
+{
+    *out = NULL;
+    int err = hl_base_url_check(base_url, why, room);
+    if (err != HALO_OK)
+        return err;
+    struct hl_client *c = calloc(1, sizeof *c);
+    if (!c)
+        return HALO_NOMEM;
+    const char *ca_file = getenv("AURA_CA_FILE");
+    c->refs = 1;
+    c->loop = loop;
+    hl_http_pool_init(&c->pool, loop);
+    hl_governor_init(&c->governor, per_minute, 20);
+    size_t len = strlen(base_url);
+    c->base_url = strndup(base_url, len > 0 && base_url[len - 1] == '/' ? len - 1 : len);
+    c->ca_file = ca_file && *ca_file ? strdup(ca_file) : NULL;
+    if (!c->base_url || hl_token_init(&c->token, &c->pool, c->base_url, client_id, client_secret, c->ca_file) != HALO_OK) {
+        hl_client_unref(c);
+        return HALO_NOMEM;
+    }
+    *out = c;
+    return HALO_OK;
+}
+
+void hl_client_ref(struct hl_client *c)
+{
+    c->refs++;
+}
+
+void hl_client_unref(struct hl_client *c)
+{
+    if (!c || --c->refs > 0)
+        return;
+    hl_token_free(&c->token);
+    hl_http_pool_free(&c->pool);
+    free(c->base_url);
+    free(c->ca_file);
+    free(c);
+}
+
+const struct hl_accepted *hl_client_accepted(const struct hl_client *c, const char *id)
+{
+    for (unsigned i = 0; i < HL_REMEMBERED; i++)
+        if (c->accepted[i].id[0] && strcmp(c->accepted[i].id, id) == 0)
+            return &c->accepted[i];
+    return NULL;
+}
+
+static void remember(struct hl_client *client, const struct hl_call *c)
+{
+    struct hl_accepted *a = (struct hl_accepted *)hl_client_accepted(client, c->id);
+    if (!c->transient || !c->id[0])
+        return;
+    if (!a)
+        a = &client->accepted[client->accepted_next++ % HL_REMEMBERED];
+    snprintf(a->id, sizeof a->id, "%s", c->id);
+    a->transient = c->transient;
+    a->at_ms = hl_loop_now(client->loop);
+}
+
+static int64_t elapsed(const struct hl_call *c)
+{
+    return hl_loop_now(c->client->loop) - c->begun_ms;
+}
+
+static int64_t deadline(const struct hl_call *c)
+{
+    return c->timeout_ms > 0 ? c->timeout_ms : HL_CALL_TIMEOUT_MS;
+}
+
+static void finish(struct hl_call *c, int err)
+{
+    c->failure.err = err;
+    c->failure.attempts = c->attempts;
+    c->state = HL_CALL_DONE;
+    hl_timer_stop(c->client->loop, &c->timer);
+    if (err == HALO_OK)
+        remember(c->client, c);
+    c->done(c);
+}
+
+static void fail(struct hl_call *c, int err, const char *text)
+{
+    snprintf(c->failure.message, sizeof c->failure.message, "%s", text);
+    finish(c, err);
+}
+
+static void on_timer(struct hl_timer *t)
+{
+    struct hl_call *c = (struct hl_call *)((char *)t - offsetof(struct hl_call, timer));
+    if (c->state == HL_CALL_RETRY)
+        c->state = HL_CALL_TOKEN;
+    step(c);
+}
+
+static void sleep_then_step(struct hl_call *c, int64_t ms)
+{
+    if (hl_timer_start(c->client->loop, &c->timer, ms, on_timer) != HALO_OK)
+        fail(c, HALO_NOMEM, halo_strerror(HALO_NOMEM));
+}
+
+static void on_token(struct hl_token_wait *w, const struct hl_failure *failed)
+{
+    struct hl_call *c = (struct hl_call *)((char *)w - offsetof(struct hl_call, token_wait));
+    if (!failed) {
+        c->state = HL_CALL_TOKEN;
+        step(c);
+        return;
+    }
+    int attempts = c->attempts;
+    c->failure = *failed;
+    snprintf(c->request_id, sizeof c->request_id, "%s", failed->request_id);
+    char text[sizeof c->failure.message];
+    snprintf(text, sizeof text, "cannot get a token: %.480s", failed->message);
+    memcpy(c->failure.message, text, sizeof text);
+    c->attempts = attempts + failed->attempts;
+    finish(c, failed->err);
+}
+
+/* Tells the log, and once that the API version is going away. */
+static void report(struct hl_call *c, const struct hl_http_answer *a)
+{
+    struct hl_client *client = c->client;
+    struct hl_sent s = { METHODS[c->method],   c->path,  a->status, hl_loop_now(client->loop) - c->sent_ms,
+                         a->request_id, a->error, c->attempts };
+    if (client->sent)
+        client->sent(client->ud, &s);
+    if (a->deprecated[0] && !client->told_deprecated && client->warn) {
+        char text[128];
+        snprintf(text, sizeof text, "this version of the API ends on %s", a->deprecated);
+        client->told_deprecated = true;
+        client->warn(client->ud, text);
+    }
+}
+
+static void describe(struct hl_call *c, const struct hl_http_answer *a, const struct hl_retry_out *out)
+{
+    struct hl_failure *f = &c->failure;
+    char text[sizeof f->message];
+    if (a->net == HL_NET_UNUSABLE && c->answer.too_big)
+        snprintf(f->message, sizeof f->message, "the answer is larger than %d MB", HL_MAX_BODY / 1024 / 1024);
+    else if (a->net == HL_NET_ANSWER && a->status >= 300 && a->status < 400)
+        snprintf(f->message, sizeof f->message, "the API moved to %s; set AURA_BASE_URL",
+                 a->location[0] ? a->location : "an unnamed place");
+    else if (a->net != HL_NET_ANSWER)
+        hl_answer_show(f->message, sizeof f->message, a->error, strlen(a->error));
+    else if (!f->message[0])
+        snprintf(f->message, sizeof f->message, "%s", halo_strerror(out->err));
+    const char *note = hl_retry_note_text(out->note);
+    if (*note) {
+        snprintf(text, sizeof text, "%.380s (%s)", f->message, note);
+        memcpy(f->message, text, sizeof text);
+    }
+}
+
+static void on_answer(struct hl_http *h)
+{
+    struct hl_call *c = (struct hl_call *)((char *)h - offsetof(struct hl_call, http));
+    struct hl_http_answer *a = &h->answer;
+    struct hl_client *client = c->client;
+    report(c, a);
+    memset(&c->failure, 0, sizeof c->failure);
+    c->status = c->failure.status = a->status;
+    snprintf(c->request_id, sizeof c->request_id, "%s", a->request_id);
+    snprintf(c->failure.request_id, sizeof c->failure.request_id, "%s", a->request_id);
+    bool success = a->net == HL_NET_ANSWER && a->status >= 200 && a->status < 300;
+    if (a->net == HL_NET_ANSWER && !success)
+        hl_answer_error(hl_buf_text(&a->body), a->body.len, &c->failure);
+    struct hl_retry_in in = { .method = c->method,
+                              .effect = c->effect,
+                              .net = a->net,
+                              .sent = a->sent,
+                              .status = a->status,
+                              .reason = c->failure.reason,
+                              .failures = c->failures,
+                              .attempt = c->attempts,
+                              .max_attempts = c->max_attempts,
+                              .retry_after_ms = a->retry_after_ms > 0 ? a->retry_after_ms : 0,
+                              .token_renewed = c->renewed,
+                              .maybe_done = c->maybe_done,
+                              .no_conflict_wait = c->no_conflict_wait,
+                              .refuses_with_500 = c->refuses_with_500,
+                              .elapsed_ms = elapsed(c),
+                              .deadline_ms = deadline(c),
+                              .random = (double)random() / ((double)RAND_MAX + 1) };
+    struct hl_retry_out out = hl_retry(&in);
+    c->failures += out.counts;
+    c->maybe_done = out.maybe_done;
+    if (out.hold_all)
+        hl_governor_hold(&client->governor, hl_loop_now(client->loop), out.hold_ms);
+    c->answer = a->body; /* moved: what came, also when it is a failure */
+    memset(&a->body, 0, sizeof a->body);
+    hl_http_reset(h);
+    switch (out.action) {
+    case HL_ACT_DONE:
+        c->gone = out.note == HL_NOTE_GONE;
+        finish(c, HALO_OK);
+        return;
+    case HL_ACT_RENEW:
+        c->renewed = true;
+        hl_token_refused(&client->token, c->generation);
+        c->state = HL_CALL_TOKEN;
+        hl_buf_reset(&c->answer);
+        step(c);
+        return;
+    case HL_ACT_RETRY:
+        c->state = HL_CALL_RETRY;
+        hl_buf_reset(&c->answer);
+        sleep_then_step(c, out.delay_ms);
+        return;
+    case HL_ACT_FAIL:
+        describe(c, a, &out);
+        finish(c, out.err);
+        return;
+    }
+}
+
+static int start_wire(struct hl_call *c)
+{
+    struct hl_client *client = c->client;
+    char *url = NULL;
+    int64_t left = deadline(c) - elapsed(c);
+    if (asprintf(&url, "%s%s", client->base_url, c->path) < 0)
+        return HALO_NOMEM;
+    bool writes = c->method == HL_POST || c->method == HL_PATCH;
+    struct hl_http_request r = { .method = METHODS[c->method],
+                                 .url = url,
+                                 .body = c->body ? c->body : writes ? "{}" : NULL,
+                                 .body_len = c->body ? c->body_len : writes ? 2 : 0,
+                                 .content_type = writes ? "application/json" : NULL,
+                                 .bearer = client->token.value,
+                                 .ca_file = client->ca_file,
+                                 .timeout_ms = left > 1 ? left : 1,
+                                 .connect_ms = HL_CONNECT_TIMEOUT_MS,
+                                 .max_body = HL_MAX_BODY };
+    c->generation = client->token.generation;
+    c->attempts++;
+    c->sent_ms = hl_loop_now(client->loop);
+    int err = hl_http_start(&c->http, &client->pool, &r, on_answer);
+    free(url);
+    return err;
+}
+
+/* One step of a call's life; callbacks bring it back here. */
+static void step(struct hl_call *c)
+{
+    int64_t now = hl_loop_now(c->client->loop), wait;
+    if (elapsed(c) >= deadline(c)) {
+        fail(c, c->maybe_done ? HALO_AMBIGUOUS : HALO_TIMEOUT, "no success before the deadline of the call");
+        return;
+    }
+    switch (c->state) {
+    case HL_CALL_TOKEN:
+        if (!hl_token_get(&c->client->token, &c->token_wait, on_token))
+            return;
+        c->state = HL_CALL_TURN; /* fall through */
+    case HL_CALL_TURN:
+        wait = hl_governor_take(&c->client->governor, now);
+        if (wait > 0) {
+            int64_t left = deadline(c) - elapsed(c);
+            c->state = HL_CALL_TOKEN; /* the token may end while this waits */
+            sleep_then_step(c, wait < left ? wait : left);
+            return;
+        }
+        c->state = HL_CALL_WIRE; /* fall through */
+    case HL_CALL_WIRE:
+        if (start_wire(c) != HALO_OK)
+            fail(c, HALO_NOMEM, halo_strerror(HALO_NOMEM));
+        return;
+    case HL_CALL_IDLE:
+    case HL_CALL_RETRY:
+    case HL_CALL_DONE:
+        return;
+    }
+}
+
+void hl_call_start(struct hl_client *client, struct hl_call *c)
+{
+    c->client = client;
+    c->begun_ms = hl_loop_now(client->loop);
+    c->state = HL_CALL_TOKEN;
+    hl_client_ref(client);
+    step(c);
+}
+
+void hl_call_end(struct hl_call *c)
+{
+    if (c->client) {
+        hl_token_leave(&c->client->token, &c->token_wait);
+        hl_timer_stop(c->client->loop, &c->timer);
+        if (c->http.pool)
+            hl_http_reset(&c->http);
+        hl_client_unref(c->client);
+        c->client = NULL;
+    }
+    free(c->path);
+    free(c->body);
+    c->path = c->body = NULL;
+    hl_buf_reset(&c->answer);
+}
