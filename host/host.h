@@ -1,0 +1,38 @@
+/* The inside of a halo_host, for halo.c, runtime.c, sched.c and the bindings. */
+#ifndef HL_HOST_H
+#define HL_HOST_H
+
+#include <halo.h>
+#include <lua.h>
+
+#include "loop.h"
+#include "sched.h"
+
+struct hl_client;
+
+struct halo_host {
+    halo_config cfg; /* its strings are owned by the host */
+    struct hl_loop *loop;
+    struct hl_client *client; /* the default one, made on first use or by aura.auth */
+    lua_State *L;             /* the main thread of the state; runs no script itself */
+    struct hl_sched *sched;
+    struct hl_runtime *runtime;
+    bool in_callback; /* guards against re-entry */
+    _Atomic int interrupts; /* asked for by halo_interrupt; handled at the next turn */
+    int interrupts_seen;
+};
+
+/* The host of any thread of its state: kept in the extra space of every lua_State. */
+static inline struct halo_host *hl_host(lua_State *L)
+{
+    return *(struct halo_host **)lua_getextraspace(L);
+}
+
+/* Gives one line to the log callback. level: enum halo_level. */
+void hl_log(struct halo_host *h, int level, const char *text, size_t len);
+void hl_event(struct halo_host *h, const char *json, size_t len);
+
+/* Asks the confirm callback: enum halo_answer. */
+int hl_confirm(struct halo_run *run, const char *question);
+
+#endif

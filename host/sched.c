@@ -1,0 +1,390 @@
+#include "sched.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <lauxlib.h>
+
+#include "../bindings/error.h"
+#include "runtime.h"
+#include "task.h"
+
+/* What a host wait yields. Its address cannot be had by a script in any other way. */
+static char WAIT;
+
+struct hl_task *hl_task_of(lua_State *L)
+{
+    return hl_host(L)->sched->current;
+}
+
+struct halo_run *hl_run_of(lua_State *L)
+{
+    struct hl_task *t = hl_task_of(L);
+    return t ? t->run : NULL;
+}
+
+/* ---- waiting --------------------------------------------------------------------------- */
+
+void hl_check_await(lua_State *L)
+{
+    struct hl_task *t = hl_task_of(L);
+    lua_State *at = t ? L : NULL;
+    luaL_checkstack(L, 4, "a wait");
+    while (at && at != t->L && lua_isyieldable(at))
+        at = hl_resumer(L, at);
+    if (!at || !lua_isyieldable(at))
+        hl_raise(L, HALO_USAGE, NULL,
+                 "cannot wait here (inside a sort comparator, a gsub callback, a metamethod called from C, "
+                 "__gc, or a module while it is being required)");
+    if (t->cancel_pending) {
+        t->cancel_pending = false;
+        hl_raise(L, HALO_CANCELLED, NULL, "cancelled");
+    }
+}
+
+int hl_await(lua_State *L, struct hl_wait *w, lua_KFunction k, lua_KContext ctx)
+{
+    struct hl_task *t = hl_task_of(L);
+    if (w->done)
+        return k(L, LUA_OK, ctx);
+    w->task = t;
+    t->wait = w;
+    return hl_relay_wait(L, ctx, k);
+}
+
+int hl_relay_wait(lua_State *L, lua_KContext ctx, lua_KFunction k)
+{
+    lua_pushlightuserdata(L, &WAIT);
+    return lua_yieldk(L, 1, ctx, k);
+}
+
+bool hl_yielded_wait(lua_State *co, int values)
+{
+    return values == 1 && lua_touserdata(co, -1) == &WAIT;
+}
+
+static void make_ready(struct hl_task *t)
+{
+    struct hl_sched *s = t->run->host->sched;
+    if (t->ready || t->ended)
+        return;
+    t->ready = true;
+    t->next_ready = NULL;
+    if (s->ready_last)
+        s->ready_last->next_ready = t;
+    else
+        s->ready_first = t;
+    s->ready_last = t;
+}
+
+static void make_unready(struct hl_task *t)
+{
+    struct hl_sched *s = t->run->host->sched;
+    struct hl_task *before = NULL;
+    if (!t->ready)
+        return;
+    t->ready = false;
+    for (struct hl_task *at = s->ready_first; at != t; at = at->next_ready)
+        before = at;
+    if (before)
+        before->next_ready = t->next_ready;
+    else
+        s->ready_first = t->next_ready;
+    if (s->ready_last == t)
+        s->ready_last = before;
+}
+
+void hl_wake(struct hl_wait *w, int err)
+{
+    struct hl_task *t = w->task;
+    if (w->done)
+        return;
+    w->done = true;
+    w->err = err;
+    w->task = NULL;
+    if (t) {
+        t->wait = NULL;
+        make_ready(t);
+    }
+}
+
+void hl_wait_drop(struct hl_wait *w)
+{
+    if (w->task && w->task->wait == w)
+        w->task->wait = NULL;
+    w->task = NULL;
+    w->done = true;
+}
+
+/* ---- tasks ----------------------------------------------------------------------------- */
+
+/* Message handler of every task: keeps the traceback, leaves the error as it is. */
+static int keep_traceback(lua_State *L)
+{
+    luaL_traceback(L, L, NULL, 1);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, hl_task_of(L));
+    if (lua_isuserdata(L, -1)) {
+        lua_insert(L, -2);
+        lua_setiuservalue(L, -2, 3);
+    }
+    lua_settop(L, 1);
+    return 1;
+}
+
+/* The body of every task: handler, function and arguments are on the stack. Running under pcall
+ * inside the coroutine lets closers wait when the script fails. */
+static int task_end(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)ctx;
+    lua_pushboolean(L, status == LUA_OK || status == LUA_YIELD);
+    lua_replace(L, 1); /* over the handler */
+    return lua_gettop(L);
+}
+
+static int task_body(lua_State *L)
+{
+    int nargs = lua_gettop(L) - 1;
+    lua_pushcfunction(L, keep_traceback);
+    lua_insert(L, 1);
+    return task_end(L, lua_pcallk(L, nargs, LUA_MULTRET, 1, 0, task_end), 0);
+}
+
+struct hl_task *hl_task_new(lua_State *L, struct halo_run *run, int nargs)
+{
+    int function = lua_gettop(L) - nargs;
+    struct hl_task *t = lua_newuserdatauv(L, sizeof *t, 3);
+    memset(t, 0, sizeof *t);
+    t->ended = true; /* until it is complete */
+    luaL_setmetatable(L, HL_TASK);
+    lua_State *co = lua_newthread(L);
+    lua_setiuservalue(L, -2, 1);
+    if (!lua_checkstack(co, nargs + 8))
+        luaL_error(L, "too many arguments");
+    hl_set_resumer(L, co, co);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, t); /* anchored: it is collected only after its end */
+    lua_insert(L, function);
+    lua_pushcfunction(co, task_body);
+    lua_xmove(L, co, nargs + 1);
+    t->L = co;
+    t->run = run;
+    t->ended = false;
+    t->next = run->tasks;
+    if (t->next)
+        t->next->prev = t;
+    run->tasks = t;
+    run->alive++;
+    make_ready(t);
+    return t;
+}
+
+static void leave_run(struct hl_task *t)
+{
+    if (t->prev)
+        t->prev->next = t->next;
+    else if (t->run->tasks == t)
+        t->run->tasks = t->next;
+    if (t->next)
+        t->next->prev = t->prev;
+    t->prev = t->next = NULL;
+}
+
+int hl_task_join(struct hl_task *t, struct hl_wait *w)
+{
+    struct joiner *j = malloc(sizeof *j);
+    if (!j)
+        return HALO_NOMEM;
+    *j = (struct joiner){ .wait = w, .next = t->joiners };
+    t->joiners = j;
+    return HALO_OK;
+}
+
+void hl_task_unjoin(struct hl_task *t, struct hl_wait *w)
+{
+    for (struct joiner **at = &t->joiners; *at; at = &(*at)->next)
+        if ((*at)->wait == w) {
+            struct joiner *j = *at;
+            *at = j->next;
+            free(j);
+            return;
+        }
+}
+
+/* Ends a task whose value (its error, or a table of its results) is on top of L. [-1, +0, m] */
+static void end_task(lua_State *L, struct hl_task *t, int err)
+{
+    make_unready(t);
+    t->ended = true;
+    t->err = err;
+    t->run->alive--;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, t);
+    lua_insert(L, -2);
+    lua_setiuservalue(L, -2, 2);
+    hl_set_resumer(L, t->L, NULL);
+    t->L = NULL;
+    lua_pushnil(L);
+    lua_setiuservalue(L, -2, 1);
+    lua_pop(L, 1);
+    while (t->joiners) {
+        struct joiner *j = t->joiners;
+        t->joiners = j->next;
+        t->observed = true;
+        hl_wake(j->wait, HALO_OK);
+        free(j);
+    }
+    if (err == HALO_OK || err == HALO_CANCELLED)
+        t->observed = true;
+    if (t == t->run->main)
+        return; /* halo.c reads its result and lets go of it */
+    if (t->observed) {
+        leave_run(t);
+        lua_pushnil(L);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, t);
+    }
+}
+
+/* Runs protected, on the host's main thread: 1 the task, 2 how many values its thread holds. */
+static int finish(lua_State *L)
+{
+    struct hl_task *t = lua_touserdata(L, 1);
+    lua_State *co = t->L;
+    int n = (int)lua_tointeger(L, 2), status = (int)lua_tointeger(L, 3);
+    if (status == LUA_OK && lua_toboolean(co, -n)) { /* true, results... */
+        lua_createtable(L, n - 1, 1);
+        lua_pushinteger(L, n - 1);
+        lua_setfield(L, -2, "n");
+        for (int i = n - 1; i >= 1; i--) {
+            lua_xmove(co, L, 1);
+            lua_rawseti(L, -2, i);
+        }
+        end_task(L, t, HALO_OK);
+        return 0;
+    }
+    lua_xmove(co, L, 1);
+    end_task(L, t, status == LUA_ERRMEM ? HALO_NOMEM : hl_error_number(L, -1));
+    return 0;
+}
+
+/* The end of a task in which even finish() found no memory. */
+static void finish_poor(struct hl_task *t)
+{
+    make_unready(t);
+    t->ended = true;
+    t->err = HALO_NOMEM;
+    t->run->alive--;
+    t->L = NULL;
+    while (t->joiners) {
+        struct joiner *j = t->joiners;
+        t->joiners = j->next;
+        hl_wake(j->wait, HALO_OK);
+        free(j);
+    }
+}
+
+static void finish_task(struct hl_task *t, int values, int status)
+{
+    lua_State *L = t->run->host->L;
+    lua_pushcfunction(L, finish);
+    lua_pushlightuserdata(L, t);
+    lua_pushinteger(L, values);
+    lua_pushinteger(L, status);
+    if (lua_pcall(L, 3, 0, 0) != LUA_OK) {
+        lua_pop(L, 1);
+        finish_poor(t);
+    }
+}
+
+void hl_task_cancel(struct hl_task *t)
+{
+    if (t->ended)
+        return;
+    if (t->wait)
+        hl_wake(t->wait, HALO_CANCELLED);
+    else
+        t->cancel_pending = true;
+}
+
+static int push_killed(lua_State *L)
+{
+    hl_push_error(L, HALO_CANCELLED, NULL, "cancelled");
+    return 1;
+}
+
+void hl_task_kill(struct hl_task *t)
+{
+    struct hl_sched *s = t->run->host->sched;
+    if (t->ended || t == s->current)
+        return;
+    if (t->wait)
+        hl_wait_drop(t->wait);
+    struct hl_task *was = s->current;
+    s->current = t; /* its closers belong to it */
+    lua_resetthread(t->L);
+    s->current = was;
+    lua_settop(t->L, 0);
+    lua_pushcfunction(t->L, push_killed);
+    if (lua_pcall(t->L, 0, 1, 0) == LUA_OK)
+        finish_task(t, 1, LUA_ERRRUN);
+    else
+        finish_poor(t);
+}
+
+static void resume(struct hl_sched *s, struct hl_task *t)
+{
+    lua_State *co = t->L;
+    int values = 0;
+    int nargs = lua_status(co) == LUA_OK ? lua_gettop(co) - 1 : 0;
+    s->current = t;
+    hl_runtime_begin(s->host);
+    int status = lua_resume(co, s->host->L, nargs, &values);
+    s->current = NULL;
+    if (status == LUA_YIELD && hl_yielded_wait(co, values)) {
+        lua_pop(co, 1);
+        return;
+    }
+    if (status == LUA_YIELD) {
+        s->current = t;
+        lua_resetthread(co);
+        s->current = NULL;
+        lua_settop(co, 0);
+        lua_pushliteral(co, "coroutine.yield called outside a coroutine of the script's own");
+        status = LUA_ERRRUN;
+        values = 1;
+    }
+    if (status != LUA_OK)
+        values = 1;
+    finish_task(t, values, status);
+}
+
+int hl_sched_run(struct hl_sched *s)
+{
+    int ran = 0;
+    struct hl_task *last = s->ready_last; /* a snapshot: what they wake runs in the next turn */
+    while (s->ready_first && last) {
+        struct hl_task *t = s->ready_first;
+        s->ready_first = t->next_ready;
+        if (!s->ready_first)
+            s->ready_last = NULL;
+        t->ready = false;
+        ran++;
+        bool end = t == last;
+        if (!t->ended)
+            resume(s, t);
+        if (end)
+            break;
+    }
+    return ran;
+}
+
+struct hl_sched *hl_sched_new(struct halo_host *h)
+{
+    struct hl_sched *s = calloc(1, sizeof *s);
+    if (s)
+        s->host = h;
+    return s;
+}
+
+void hl_sched_free(struct hl_sched *s)
+{
+    free(s);
+}

@@ -1,0 +1,89 @@
+/* The inside of tasks and runs, for sched.c, halo.c and the bindings that make or end them. */
+#ifndef HL_TASK_H
+#define HL_TASK_H
+
+#include <stdbool.h>
+
+#include "host.h"
+
+/* A task lives in a userdata (metatable "halo.task") that the registry holds while it is alive.
+ * Its uservalues: 1 its thread, 2 the error or the packed results, 3 the traceback. */
+struct hl_task {
+    lua_State *L;
+    struct halo_run *run;
+    struct hl_wait *wait;     /* what it waits for; NULL when it is ready, running or ended */
+    struct hl_task *next_ready;
+    struct hl_task *prev, *next; /* in its run */
+    struct joiner *joiners;   /* tasks that wait for its end */
+    int err;                  /* HALO_OK, or how it failed; valid when ended */
+    bool cancel_pending;      /* its next wait raises `cancelled` */
+    bool ready, ended, observed; /* observed: somebody got to know its error */
+};
+
+struct joiner {
+    struct hl_wait *wait;
+    struct joiner *next;
+};
+
+struct halo_run {
+    halo_host *host;
+    struct halo_run *prev, *next;
+    struct hl_task *tasks; /* alive, and failed ones that nobody has observed */
+    struct hl_task *main;
+    int alive;             /* tasks that have not ended */
+    int effect;            /* highest effect its calls may have */
+    bool confirmed;        /* the operator said YES to a question of this run */
+    bool ended;
+    int err;
+    char *dir;             /* of its script, for require; NULL: none */
+    char *result, *message;
+    size_t result_len;
+    struct hl_wait *question; /* waiting for halo_answer */
+    int interrupts;        /* halo_interrupt and halo_cancel, as seen by this run */
+};
+
+struct hl_sched {
+    struct halo_host *host;
+    struct hl_task *ready_first, *ready_last;
+    struct hl_task *current; /* being resumed right now */
+    struct halo_run *runs;
+};
+
+struct hl_sched *hl_sched_new(struct halo_host *h);
+void hl_sched_free(struct hl_sched *s);
+
+/* Makes a task of the function and its nargs arguments on top of L and queues it. Leaves its
+ * userdata on the stack instead.                                           [-(nargs+1), +1, m] */
+struct hl_task *hl_task_new(lua_State *L, struct halo_run *run, int nargs);
+
+/* Its current wait raises `cancelled`, or its next one does. */
+void hl_task_cancel(struct hl_task *t);
+
+/* Ends it where it stands; its closers run but may not wait. */
+void hl_task_kill(struct hl_task *t);
+
+/* Registers w to be woken when t ends. HALO_OK or HALO_NOMEM. */
+int hl_task_join(struct hl_task *t, struct hl_wait *w);
+void hl_task_unjoin(struct hl_task *t, struct hl_wait *w);
+
+/* Resumes every task that was ready when called. Returns how many. */
+int hl_sched_run(struct hl_sched *s);
+
+/* ---- waits inside the script's own coroutines (coroutine.c) ---- */
+
+/* The thread that resumed co, while co runs or waits; of a task's own thread: itself; or NULL. */
+lua_State *hl_resumer(lua_State *L, lua_State *co);
+void hl_set_resumer(lua_State *L, lua_State *co, lua_State *by); /* NULL: none      [-0, +0, m] */
+
+/* Passes a wait on to whoever resumed L; continues with k(L, LUA_YIELD, ctx). Tail call. */
+int hl_relay_wait(lua_State *L, lua_KContext ctx, lua_KFunction k);
+
+/* Whether what a resumed thread has just yielded is a wait. */
+bool hl_yielded_wait(lua_State *co, int values);
+
+/* Opens the coroutine library with resume, wrap and close that do this.        [-0, +0, m] */
+void hl_open_coroutine(lua_State *L);
+
+#define HL_TASK "halo.task"
+
+#endif
