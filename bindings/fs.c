@@ -1,0 +1,270 @@
+#include "fs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "answer.h"
+#include "modules.h"
+
+#define BUFFER "halo.buffer"
+
+enum { READ_MAX = 16 * 1024 * 1024, LIST_MAX = 64 * 1024 * 1024 };
+
+/* Raises {kind="io", message="cannot write X: No space left on device"}.      [-0, +0, v]
+ */
+static int raise(lua_State *L, int err, const char *what, const char *path)
+{
+    char shown[300];
+    int number = errno;
+    hl_answer_show(shown, sizeof shown, path, strlen(path));
+    if (err == HALO_NOMEM)
+        return hl_raise(L, err, NULL, "cannot %s %s: out of memory", what, shown);
+    if (number == EFBIG && strcmp(what, "read") == 0)
+        return hl_raise(L, HALO_IO, NULL, "cannot read %s: larger than allowed", shown);
+    return hl_raise(L, HALO_IO, NULL, "cannot %s %s: %s", what, shown, strerror(number));
+}
+
+static const char *check_path(lua_State *L, int arg)
+{
+    size_t len;
+    const char *path = luaL_checklstring(L, arg, &len);
+    luaL_argcheck(L, len > 0, arg, "empty path");
+    luaL_argcheck(L, strlen(path) == len, arg, "path with a zero byte");
+    return path;
+}
+
+static mode_t check_mode(lua_State *L, int arg, mode_t fallback)
+{
+    lua_Integer mode = luaL_optinteger(L, arg, (lua_Integer)fallback);
+    luaL_argcheck(L, mode >= 0 && mode <= 0777, arg, "expected permissions, 0 to 0777");
+    return (mode_t)mode;
+}
+
+static int buffer_gc(lua_State *L)
+{
+    hl_buf_reset(luaL_checkudata(L, 1, BUFFER));
+    return 0;
+}
+
+/* A buffer that an error cannot leak.                                         [-0, +1, m]
+ */
+static struct hl_buf *new_buffer(lua_State *L, size_t limit)
+{
+    struct hl_buf *b = lua_newuserdatauv(L, sizeof *b, 0);
+    hl_buf_init(b, limit);
+    if (luaL_newmetatable(L, BUFFER)) {
+        lua_pushcfunction(L, buffer_gc);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_setmetatable(L, -2);
+    return b;
+}
+
+/* fs.read(path [, max_bytes]) -> text                                         [-2, +1, v]
+ */
+static int l_read(lua_State *L)
+{
+    const char *path = check_path(L, 1);
+    lua_Integer max = luaL_optinteger(L, 2, READ_MAX);
+    luaL_argcheck(L, max >= 0 && max < (lua_Integer)1 << 40, 2,
+                  "expected a size in bytes");
+    struct hl_buf *b = new_buffer(L, (size_t)max);
+    int err = hl_fs_read(path, b);
+    if (err != HALO_OK)
+        return raise(L, err, "read", path);
+    lua_pushlstring(L, hl_buf_text(b), b->len);
+    hl_buf_reset(b);
+    return 1;
+}
+
+/* fs.write(path, text [, mode]): atomic and durable                           [-3, +0, v]
+ */
+static int l_write(lua_State *L)
+{
+    size_t len;
+    const char *path = check_path(L, 1);
+    const char *text = luaL_checklstring(L, 2, &len);
+    int err = hl_fs_write(path, text, len, check_mode(L, 3, 0600));
+    return err == HALO_OK ? 0 : raise(L, err, "write", path);
+}
+
+/* fs.append(path, text [, mode]): durable                                     [-3, +0, v]
+ */
+static int l_append(lua_State *L)
+{
+    size_t len;
+    const char *path = check_path(L, 1);
+    const char *text = luaL_checklstring(L, 2, &len);
+    int err = hl_fs_append(path, text, len, check_mode(L, 3, 0600));
+    return err == HALO_OK ? 0 : raise(L, err, "write", path);
+}
+
+/* fs.mkdir(path [, mode]): with its parents; an existing one is fine          [-2, +0, v]
+ */
+static int l_mkdir(lua_State *L)
+{
+    const char *path = check_path(L, 1);
+    int err = hl_fs_mkdirs(path, check_mode(L, 2, 0700));
+    return err == HALO_OK ? 0 : raise(L, err, "create directory", path);
+}
+
+/* fs.stat(path) -> {type=, size=, mode=, mtime=} or nil, message              [-1,
+ * +(1|2), e] */
+static int l_stat(lua_State *L)
+{
+    struct stat st;
+    const char *path = check_path(L, 1);
+    if (stat(path, &st) != 0) {
+        lua_pushnil(L);
+        lua_pushstring(L, strerror(errno));
+        return 2;
+    }
+    lua_createtable(L, 0, 4);
+    lua_pushstring(L, S_ISREG(st.st_mode)   ? "file"
+                      : S_ISDIR(st.st_mode) ? "directory"
+                                            : "other");
+    lua_setfield(L, -2, "type");
+    lua_pushinteger(L, (lua_Integer)st.st_size);
+    lua_setfield(L, -2, "size");
+    lua_pushinteger(L, (lua_Integer)(st.st_mode & 07777));
+    lua_setfield(L, -2, "mode");
+    lua_pushnumber(L,
+                   (lua_Number)st.st_mtim.tv_sec + (lua_Number)st.st_mtim.tv_nsec / 1e9);
+    lua_setfield(L, -2, "mtime");
+    return 1;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Fills b with the names in dir, each ended by a NUL. *count: how many. */
+static int read_names(const char *dir, struct hl_buf *b, size_t *count)
+{
+    DIR *d = opendir(dir);
+    int err = d ? HALO_OK : HALO_IO;
+    while (err == HALO_OK) {
+        errno = 0;
+        struct dirent *e = readdir(d);
+        if (!e) {
+            err = errno ? HALO_IO : HALO_OK;
+            break;
+        }
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        err = hl_buf_append(b, e->d_name, strlen(e->d_name) + 1);
+        ++*count;
+    }
+    int saved = errno;
+    if (d)
+        closedir(d);
+    errno = saved;
+    return err;
+}
+
+/* fs.list(dir) -> names, sorted by their bytes                                [-1, +1, v]
+ */
+static int l_list(lua_State *L)
+{
+    const char *dir = check_path(L, 1);
+    struct hl_buf *b = new_buffer(L, LIST_MAX);
+    size_t count = 0;
+    int err = read_names(dir, b, &count);
+    if (err != HALO_OK)
+        return raise(L, err, "list", dir);
+    const char **names = lua_newuserdatauv(L, count * sizeof *names + 1, 0);
+    const char *name = hl_buf_text(b);
+    for (size_t i = 0; i < count; i++, name += strlen(name) + 1)
+        names[i] = name;
+    qsort(names, count, sizeof *names, by_name);
+    lua_createtable(L, (int)count, 0);
+    for (size_t i = 0; i < count; i++) {
+        lua_pushstring(L, names[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    hl_buf_reset(b);
+    return 1;
+}
+
+/* fs.sha256(path) -> 64 hex digits                                            [-1, +1, v]
+ */
+static int l_sha256(lua_State *L)
+{
+    char hex[65];
+    const char *path = check_path(L, 1);
+    int err = hl_fs_sha256(path, hex);
+    if (err != HALO_OK)
+        return raise(L, err, "read", path);
+    lua_pushstring(L, hex);
+    return 1;
+}
+
+/* fs.move(from, to): never overwrites                                         [-2, +0, v]
+ */
+static int l_move(lua_State *L)
+{
+    const char *from = check_path(L, 1), *to = check_path(L, 2);
+    int err = hl_fs_move(from, to);
+    if (err == HALO_OK)
+        return 0;
+    return raise(L, err, "move to",
+                 errno == ENOENT && access(from, F_OK) != 0 ? from : to);
+}
+
+/* fs.copy(from, to): never overwrites                                         [-2, +0, v]
+ */
+static int l_copy(lua_State *L)
+{
+    const char *from = check_path(L, 1), *to = check_path(L, 2);
+    int err = hl_fs_copy(from, to);
+    return err == HALO_OK ? 0 : raise(L, err, "copy to", to);
+}
+
+/* fs.remove(path): a file or an empty directory                               [-1, +0, v]
+ */
+static int l_remove(lua_State *L)
+{
+    const char *path = check_path(L, 1);
+    int err = remove(path) == 0 ? hl_fs_sync_parent(path) : HALO_IO;
+    return err == HALO_OK ? 0 : raise(L, err, "remove", path);
+}
+
+/* fs.sync(dir)                                                                [-1, +0, v]
+ */
+static int l_sync(lua_State *L)
+{
+    const char *dir = check_path(L, 1);
+    int err = hl_fs_sync_dir(dir);
+    return err == HALO_OK ? 0 : raise(L, err, "sync directory", dir);
+}
+
+/* fs.tempdir() -> path of a fresh directory, mode 0700                        [-0, +1, v]
+ */
+static int l_tempdir(lua_State *L)
+{
+    char path[4096];
+    int err = hl_fs_tempdir(path, sizeof path);
+    if (err != HALO_OK)
+        return raise(L, err, "create directory", path);
+    lua_pushstring(L, path);
+    return 1;
+}
+
+int hl_open_fs(lua_State *L)
+{
+    static const luaL_Reg FUNCTIONS[] = {
+        { "read", l_read },     { "write", l_write }, { "append", l_append },
+        { "mkdir", l_mkdir },   { "stat", l_stat },   { "list", l_list },
+        { "sha256", l_sha256 }, { "move", l_move },   { "copy", l_copy },
+        { "remove", l_remove }, { "sync", l_sync },   { "tempdir", l_tempdir },
+        { NULL, NULL },
+    };
+    luaL_newlib(L, FUNCTIONS);
+    return 1;
+}

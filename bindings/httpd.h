@@ -1,0 +1,90 @@
+/* The parts of the `httpd` module: httpd.c has the server, httpd_request.c what a script
+ * sees of a request. libmicrohttpd runs on our own loop; its callbacks touch no Lua. */
+#ifndef HL_HTTPD_H
+#define HL_HTTPD_H
+
+#include <stdbool.h>
+
+#include <microhttpd.h>
+
+#include "buf.h"
+#include "loop.h"
+#include "modules.h"
+
+/* libmicrohttpd is opened on first use: linking it costs every start of halo several ms,
+ * as it brings a TLS library that the sandbox has no use for. */
+#define MHD_FUNCTIONS(X)           \
+    X(start_daemon)                \
+    X(stop_daemon)                 \
+    X(run)                         \
+    X(get_timeout)                 \
+    X(get_daemon_info)             \
+    X(get_connection_values_n)     \
+    X(suspend_connection)          \
+    X(resume_connection)           \
+    X(create_response_from_buffer) \
+    X(add_response_header)         \
+    X(queue_response)              \
+    X(destroy_response)
+
+struct hl_mhd {
+    void *library;
+#define X(name) __typeof__(MHD_##name) *name;
+    MHD_FUNCTIONS(X)
+#undef X
+};
+
+/* One HTTP request, from its head to the end of its answer. Its connection is suspended,
+ * and so outlives everything but its server, while a script has it or it waits for one.
+ */
+struct hl_request {
+    struct hl_server *server;
+    struct MHD_Connection *connection;
+    struct hl_handle *handle; /* what the script has of it; or NULL */
+    struct hl_buf body;
+    struct hl_request *next, *prev; /* among the suspended ones */
+    bool suspended, taken;          /* taken: given to a script */
+    char method[16];
+    char path[]; /* without the query */
+};
+
+struct hl_handle {
+    struct hl_request *request; /* NULL: answered, or its server is closed */
+};
+
+struct hl_server {
+    struct hl_mhd mhd;
+    struct MHD_Daemon *daemon; /* NULL: closed */
+    struct hl_loop *loop;
+    struct hl_fd watch;
+    struct hl_timer timer;
+    struct hl_request *first, *last; /* suspended, oldest first */
+    struct hl_next *waiting;         /* newest first */
+    lua_Integer port;
+};
+
+/* A task that waits for a request. */
+struct hl_next {
+    struct hl_wait wait; /* is first */
+    struct hl_server *server;
+    struct hl_next *older;
+};
+
+/* Queues the answer to a suspended request; false when libmicrohttpd does not take it.
+ * headers: names and values in turn, ended by NULL. */
+bool hl_httpd_answer(struct hl_request *r, unsigned status, const char *const *headers,
+                     const char *body, size_t len);
+
+/* Lets the connection of a suspended request go on, after it was answered; ends its
+ * handle. */
+void hl_httpd_resume(struct hl_request *r);
+
+/* Pushes {method=, path=, query=, headers=, body=, handle=}; the server is at 1. [-0, +1,
+ * m] */
+int hl_httpd_push_request(lua_State *L, struct hl_request *r);
+
+/* Makes the metatables of requests.                                           [-0, +0, m]
+ */
+void hl_httpd_open_requests(lua_State *L);
+
+#endif
