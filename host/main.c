@@ -1,0 +1,321 @@
+/* The program: options, terminal, signals and the sandbox child, over halo.h alone. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <halo.h>
+
+struct options {
+    bool sandbox, yes, dry_run, json, quiet, verbose;
+    const char *code, *log_path, *stdlib_dir, *scripts_dir;
+    FILE *log;
+};
+
+static halo_host *running; /* for the signal handler */
+static volatile sig_atomic_t signalled;
+
+static int usage(const char *text, const char *what)
+{
+    fprintf(stderr, "halo: ");
+    fprintf(stderr, text, what);
+    fprintf(stderr, "\n  hint: `halo help` lists options and commands\n");
+    return 2;
+}
+
+/* ---- callbacks ------------------------------------------------------------------------- */
+
+static void on_log(void *ud, int level, const char *text, size_t len)
+{
+    const struct options *o = ud;
+    bool data = level == HALO_LOG_PRINT || level == HALO_LOG_RESULT;
+    if ((level == HALO_LOG_RESULT && o->json) || (level == HALO_LOG_INFO && o->quiet) ||
+        (level == HALO_LOG_DEBUG && !o->verbose))
+        return;
+    /* with --json stdout holds the result and nothing else */
+    FILE *to = data && !(level == HALO_LOG_PRINT && o->json) ? stdout : stderr;
+    if (level == HALO_LOG_WARN)
+        fputs("warning: ", to);
+    fwrite(text, 1, len, to);
+    fputc('\n', to);
+    fflush(to);
+}
+
+static void on_event(void *ud, const char *json, size_t len)
+{
+    const struct options *o = ud;
+    static const char CALL[] = "{\"event\":\"call\"";
+    if (!o->log || len < sizeof CALL || memcmp(json, CALL, sizeof CALL - 1) != 0)
+        return;
+    fwrite(json, 1, len, o->log);
+    fputc('\n', o->log);
+    fflush(o->log);
+}
+
+static int on_confirm(void *ud, halo_run *run, const char *question)
+{
+    const struct options *o = ud;
+    char line[16];
+    (void)run;
+    if (o->yes)
+        return HALO_YES;
+    if (!isatty(STDIN_FILENO)) {
+        fprintf(stderr, "%s\nNot done: there is no terminal to ask on. Add --yes to go on without being asked.\n", question);
+        return HALO_NO;
+    }
+    fprintf(stderr, "%s\nType YES to go on: ", question);
+    fflush(stderr);
+    size_t at = 0;
+    for (char c; at < sizeof line - 1;) { /* read(2): a signal must end it */
+        ssize_t n = read(STDIN_FILENO, &c, 1);
+        if (n != 1 || c == '\n')
+            break;
+        line[at++] = c;
+    }
+    line[at] = '\0';
+    if (signalled)
+        fputc('\n', stderr);
+    return !signalled && strcmp(line, "YES") == 0 ? HALO_YES : HALO_NO;
+}
+
+static void on_signal(int number)
+{
+    signalled = number;
+    if (running)
+        halo_interrupt(running);
+}
+
+static void set_signals(void)
+{
+    struct sigaction action = { .sa_handler = on_signal }; /* no SA_RESTART: a question ends too */
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* ---- the sandbox as a child ------------------------------------------------------------ */
+
+/* Takes an `export NAME=value` line into our own environment; the operator's own INSTANCE_ID and
+ * the like win, credentials and URL never do. */
+static void take_export(char *line)
+{
+    char *name = line + strlen("export "), *value = strchr(name, '=');
+    if (strncmp(line, "export ", 7) != 0 || !value)
+        return;
+    *value++ = '\0';
+    value[strcspn(value, "\n")] = '\0';
+    setenv(name, value, strncmp(name, "AURA_", 5) == 0);
+}
+
+/* Starts `halo sandbox` on a free port and waits until it listens. Returns its pid, or -1. */
+static pid_t start_sandbox(const struct options *o)
+{
+    int out[2];
+    pid_t parent = getpid();
+    if (pipe(out) != 0)
+        return -1;
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM); /* it ends with us, also when we crash */
+        if (getppid() != parent)
+            _exit(1);
+        setpgid(0, 0); /* Ctrl-C is ours: we end it when we have ended */
+        dup2(out[1], STDOUT_FILENO);
+        close(out[0]);
+        close(out[1]);
+        const char *args[16] = { "halo" };
+        int n = 1;
+        if (o->stdlib_dir) {
+            args[n++] = "--stdlib";
+            args[n++] = o->stdlib_dir;
+        }
+        if (o->scripts_dir) {
+            args[n++] = "--scripts";
+            args[n++] = o->scripts_dir;
+        }
+        args[n++] = "--quiet";
+        args[n++] = "sandbox";
+        args[n++] = "--port=0";
+        args[n++] = "--demo";
+        execv("/proc/self/exe", (char *const *)args);
+        _exit(127);
+    }
+    close(out[1]);
+    FILE *lines = pid > 0 ? fdopen(out[0], "r") : NULL;
+    bool ready = false;
+    for (char line[512]; lines && !ready && fgets(line, sizeof line, lines);) {
+        ready = strcmp(line, "ready\n") == 0;
+        take_export(line);
+    }
+    if (lines)
+        fclose(lines);
+    if (pid > 0 && !ready) {
+        kill(pid, SIGTERM);
+        waitpid(pid, NULL, 0);
+    }
+    return ready ? pid : -1;
+}
+
+static void stop_sandbox(pid_t pid)
+{
+    if (pid <= 0)
+        return;
+    kill(pid, SIGTERM);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+/* ---- options --------------------------------------------------------------------------- */
+
+/* Takes one of the flags that may stand anywhere. */
+static bool take_flag(struct options *o, const char *word)
+{
+    bool *flag = strcmp(word, "--yes") == 0       ? &o->yes
+                 : strcmp(word, "--dry-run") == 0 ? &o->dry_run
+                 : strcmp(word, "--json") == 0    ? &o->json
+                 : strcmp(word, "--quiet") == 0   ? &o->quiet
+                                                  : NULL;
+    if (flag)
+        *flag = true;
+    return flag != NULL;
+}
+
+/* Removes those flags from argv[from...] up to a "--". */
+static void take_flags(struct options *o, char **argv, int from)
+{
+    int to = from;
+    for (bool literal = false; argv[from]; from++) {
+        literal = literal || strcmp(argv[from], "--") == 0;
+        if (literal || !take_flag(o, argv[from]))
+            argv[to++] = argv[from];
+    }
+    argv[to] = NULL;
+}
+
+enum { OPT_SANDBOX = 256, OPT_YES, OPT_DRY_RUN, OPT_JSON, OPT_QUIET, OPT_LOG, OPT_STDLIB, OPT_SCRIPTS, OPT_VERSION };
+
+/* Returns the exit code for an immediate end, or -1. */
+static int read_options(struct options *o, int argc, char **argv)
+{
+    static const struct option LONG[] = { { "sandbox", no_argument, NULL, OPT_SANDBOX },
+                                          { "yes", no_argument, NULL, OPT_YES },
+                                          { "dry-run", no_argument, NULL, OPT_DRY_RUN },
+                                          { "json", no_argument, NULL, OPT_JSON },
+                                          { "quiet", no_argument, NULL, OPT_QUIET },
+                                          { "log", required_argument, NULL, OPT_LOG },
+                                          { "stdlib", required_argument, NULL, OPT_STDLIB },
+                                          { "scripts", required_argument, NULL, OPT_SCRIPTS },
+                                          { "version", no_argument, NULL, OPT_VERSION },
+                                          { "help", no_argument, NULL, 'h' },
+                                          { NULL, 0, NULL, 0 } };
+    opterr = 0;
+    for (int c; (c = getopt_long(argc, argv, "+:e:vh", LONG, NULL)) != -1;) {
+        switch (c) {
+        case OPT_SANDBOX: o->sandbox = true; break;
+        case OPT_YES: o->yes = true; break;
+        case OPT_DRY_RUN: o->dry_run = true; break;
+        case OPT_JSON: o->json = true; break;
+        case OPT_QUIET: o->quiet = true; break;
+        case 'v': o->verbose = true; break;
+        case 'e': o->code = optarg; break;
+        case OPT_LOG: o->log_path = optarg; break;
+        case OPT_STDLIB: o->stdlib_dir = optarg; break;
+        case OPT_SCRIPTS: o->scripts_dir = optarg; break;
+        case OPT_VERSION: puts("halo " HALO_VERSION); return 0;
+        case 'h': argv[--optind] = "help"; return -1;
+        case ':': return usage("%s needs a value", argv[optind - 1]);
+        default: return usage("unknown option %s", argv[optind - 1]);
+        }
+    }
+    return -1;
+}
+
+/* ---- running --------------------------------------------------------------------------- */
+
+static int start(halo_host *h, const struct options *o, char **words, halo_run **run)
+{
+    const char *const *rest = (const char *const *)words + 1;
+    if (o->code)
+        return halo_start_string(h, "=-e", o->code, NULL, run);
+    if (strcmp(words[0], "run") == 0) /* a path without a slash is still a path */
+        return halo_start(h, words[1], (const char *const *)words + 2, run);
+    return halo_start(h, words[0], rest, run);
+}
+
+static int run_script(struct options *o, char **words)
+{
+    halo_config cfg = HALO_CONFIG_INIT;
+    cfg.stdlib_dir = o->stdlib_dir;
+    cfg.scripts_dir = o->scripts_dir;
+    cfg.dry_run = o->dry_run;
+    cfg.ud = o;
+    cfg.log = on_log;
+    cfg.event = on_event;
+    cfg.confirm = on_confirm;
+    halo_run *run = NULL;
+    halo_host *h = NULL;
+    int err = halo_open(&h, &cfg);
+    running = h;
+    if (err == HALO_OK)
+        err = start(h, o, words, &run);
+    if (err == HALO_OK)
+        err = halo_wait(run);
+    fflush(stdout);
+    if (err == HALO_OK && o->json) {
+        const char *json;
+        halo_result(run, &json, NULL);
+        puts(json);
+    }
+    if (err != HALO_OK)
+        fprintf(stderr, "halo: %s\n", run ? halo_message(run) : halo_strerror(err));
+    int code = halo_exit_code(err);
+    running = NULL;
+    halo_close(h);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "halo: cannot write to stdout\n");
+        code = code ? code : 1;
+    }
+    return signalled && err == HALO_CANCELLED ? 128 + (int)signalled : code;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = { .stdlib_dir = getenv("HALO_STDLIB"), .scripts_dir = getenv("HALO_SCRIPTS") };
+    static char *help[] = { "help", NULL };
+    int code = read_options(&o, argc, argv);
+    if (code >= 0)
+        return code;
+    char **words = argv + optind;
+    take_flags(&o, argv, optind);
+    if (!o.code && !words[0] && (argc > 1 || o.sandbox))
+        return usage("%s what? Name a script, or `run FILE.lua`", "run");
+    if (!o.code && !words[0])
+        words = help;
+    if (!o.code && strcmp(words[0], "run") == 0 && !words[1])
+        return usage("%s", "run needs the path of a Lua file");
+    if (!o.code && strcmp(words[0], "run") == 0 && !strchr(words[1], '/')) {
+        static char path[4096];
+        snprintf(path, sizeof path, "./%s", words[1]);
+        words[1] = path;
+    }
+    if (o.log_path && !(o.log = fopen(o.log_path, "ae")))
+        return usage("cannot write to %s", o.log_path);
+    set_signals();
+    pid_t sandbox = 0;
+    if (o.sandbox && (sandbox = start_sandbox(&o)) < 0) {
+        fprintf(stderr, "halo: the sandbox did not start\n");
+        return 1;
+    }
+    code = run_script(&o, words);
+    stop_sandbox(sandbox);
+    if (o.log)
+        fclose(o.log);
+    return code;
+}
