@@ -1,0 +1,6 @@
+-- luacheck over stdlib/, scripts/ and tests/: nothing but Lua's own globals (and arg).
+std = "lua54"
+max_line_length = 120
+unused_args = false -- a script's run(args) need not look at its arguments
+exclude_files = { "build", "stdlib/meta" } -- meta holds editor annotations, not code
+files["tests/lua"] = { allow_defined_top = true } -- LuaUnit finds its tests as globals
