@@ -10,16 +10,14 @@ static lua_Number seconds_of(clockid_t clock)
     return (lua_Number)t.tv_sec + (lua_Number)t.tv_nsec / 1e9;
 }
 
-/* clock.now() -> seconds since 1970                                           [-0, +1, -]
- */
+/* clock.now() -> seconds since 1970                                        [-0, +1, -] */
 static int l_now(lua_State *L)
 {
     lua_pushnumber(L, seconds_of(CLOCK_REALTIME));
     return 1;
 }
 
-/* clock.monotonic() -> seconds since some moment; never goes back             [-0, +1, -]
- */
+/* clock.monotonic() -> seconds since some moment; never goes back          [-0, +1, -] */
 static int l_monotonic(lua_State *L)
 {
     lua_pushnumber(L, seconds_of(CLOCK_MONOTONIC));
@@ -34,8 +32,7 @@ static time_t check_epoch(lua_State *L, int arg)
     return (time_t)floor(epoch);
 }
 
-/* clock.utc([epoch]) -> "2026-02-26T15:07:13Z"                                [-1, +1, e]
- */
+/* clock.utc([epoch]) -> "2026-02-26T15:07:13Z"                             [-1, +1, e] */
 static int l_utc(lua_State *L)
 {
     char text[32];
@@ -47,8 +44,7 @@ static int l_utc(lua_State *L)
     return 1;
 }
 
-/* clock.stamp([epoch]) -> "20260226-150713", local time                       [-1, +1, e]
- */
+/* clock.stamp([epoch]) -> "20260226-150713", local time                    [-1, +1, e] */
 static int l_stamp(lua_State *L)
 {
     char text[32];

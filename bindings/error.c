@@ -6,8 +6,7 @@
 #define ERROR "halo.error"
 
 /* Pushes t[key] when it is a string or a number, as a string; pushes nothing and returns
- * NULL otherwise.                                                              [-0,
- * +(0|1), m] */
+ * NULL otherwise.                                                    [-0, * +(0|1), m] */
 static const char *text_field(lua_State *L, int t, const char *key)
 {
     lua_pushstring(L, key);
@@ -31,8 +30,7 @@ static bool add_field(lua_State *L, luaL_Buffer *b, int t, const char *prefix,
     return true;
 }
 
-/* tostring(err): `pause 3fa29c1e: 409 conflict: The database is ... (reason, request id)`
- */
+/* tostring(err): `pause 3fa29c1e: 409 conflict: The database is ... (reason, request)` */
 static int l_tostring(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -61,8 +59,7 @@ static int l_tostring(lua_State *L)
     return 1;
 }
 
-/* Gives the table on top the metatable of errors.                             [-0, +0, m]
- */
+/* Gives the table on top the metatable of errors.                          [-0, +0, m] */
 static void set_metatable(lua_State *L)
 {
     if (luaL_newmetatable(L, ERROR)) {
@@ -74,8 +71,7 @@ static void set_metatable(lua_State *L)
     lua_setmetatable(L, -2);
 }
 
-/* t.where = "file:line" of whoever called the running C function; t on top.   [-0, +0, m]
- */
+/* t.where = "file:line" of the running C function's caller; t on top.    [-0, +0, m] */
 static void set_where(lua_State *L)
 {
     luaL_where(L, 1);
@@ -158,8 +154,7 @@ int hl_error_number(lua_State *L, int idx)
     return err != HALO_OK ? err : HALO_SCRIPT;
 }
 
-/* fail(kind, message [, fields]): raises an error table                       [-3, +0, v]
- */
+/* fail(kind, message [, fields]): raises an error table                    [-3, +0, v] */
 static int l_fail(lua_State *L)
 {
     const char *kind = luaL_checkstring(L, 1);
@@ -184,8 +179,7 @@ static int l_fail(lua_State *L)
     return lua_error(L);
 }
 
-/* require "fail"                                                              [-0, +1, -]
- */
+/* require "fail"                                                           [-0, +1, -] */
 int hl_open_fail(lua_State *L)
 {
     lua_pushcfunction(L, l_fail);

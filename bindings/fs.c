@@ -15,8 +15,7 @@
 
 enum { READ_MAX = 16 * 1024 * 1024, LIST_MAX = 64 * 1024 * 1024 };
 
-/* Raises {kind="io", message="cannot write X: No space left on device"}.      [-0, +0, v]
- */
+/* Raises {kind="io", message="cannot write X: No space left on device"}.   [-0, +0, v] */
 static int raise(lua_State *L, int err, const char *what, const char *path)
 {
     char shown[300];
@@ -51,8 +50,7 @@ static int buffer_gc(lua_State *L)
     return 0;
 }
 
-/* A buffer that an error cannot leak.                                         [-0, +1, m]
- */
+/* A buffer that an error cannot leak.                                      [-0, +1, m] */
 static struct hl_buf *new_buffer(lua_State *L, size_t limit)
 {
     struct hl_buf *b = lua_newuserdatauv(L, sizeof *b, 0);
@@ -65,8 +63,7 @@ static struct hl_buf *new_buffer(lua_State *L, size_t limit)
     return b;
 }
 
-/* fs.read(path [, max_bytes]) -> text                                         [-2, +1, v]
- */
+/* fs.read(path [, max_bytes]) -> text                                      [-2, +1, v] */
 static int l_read(lua_State *L)
 {
     const char *path = check_path(L, 1);
@@ -82,8 +79,7 @@ static int l_read(lua_State *L)
     return 1;
 }
 
-/* fs.write(path, text [, mode]): atomic and durable                           [-3, +0, v]
- */
+/* fs.write(path, text [, mode]): atomic and durable                        [-3, +0, v] */
 static int l_write(lua_State *L)
 {
     size_t len;
@@ -93,8 +89,7 @@ static int l_write(lua_State *L)
     return err == HALO_OK ? 0 : raise(L, err, "write", path);
 }
 
-/* fs.append(path, text [, mode]): durable                                     [-3, +0, v]
- */
+/* fs.append(path, text [, mode]): durable                                  [-3, +0, v] */
 static int l_append(lua_State *L)
 {
     size_t len;
@@ -104,8 +99,7 @@ static int l_append(lua_State *L)
     return err == HALO_OK ? 0 : raise(L, err, "write", path);
 }
 
-/* fs.mkdir(path [, mode]): with its parents; an existing one is fine          [-2, +0, v]
- */
+/* fs.mkdir(path [, mode]): with its parents; an existing one is fine       [-2, +0, v] */
 static int l_mkdir(lua_State *L)
 {
     const char *path = check_path(L, 1);
@@ -113,8 +107,7 @@ static int l_mkdir(lua_State *L)
     return err == HALO_OK ? 0 : raise(L, err, "create directory", path);
 }
 
-/* fs.stat(path) -> {type=, size=, mode=, mtime=} or nil, message              [-1,
- * +(1|2), e] */
+/* fs.stat(path) -> {type=, size=, mode=, mtime=} or nil, message     [-1, * +(1|2), e] */
 static int l_stat(lua_State *L)
 {
     struct stat st;
@@ -168,8 +161,7 @@ static int read_names(const char *dir, struct hl_buf *b, size_t *count)
     return err;
 }
 
-/* fs.list(dir) -> names, sorted by their bytes                                [-1, +1, v]
- */
+/* fs.list(dir) -> names, sorted by their bytes                             [-1, +1, v] */
 static int l_list(lua_State *L)
 {
     const char *dir = check_path(L, 1);
@@ -192,8 +184,7 @@ static int l_list(lua_State *L)
     return 1;
 }
 
-/* fs.sha256(path) -> 64 hex digits                                            [-1, +1, v]
- */
+/* fs.sha256(path) -> 64 hex digits                                         [-1, +1, v] */
 static int l_sha256(lua_State *L)
 {
     char hex[65];
@@ -205,8 +196,7 @@ static int l_sha256(lua_State *L)
     return 1;
 }
 
-/* fs.move(from, to): never overwrites                                         [-2, +0, v]
- */
+/* fs.move(from, to): never overwrites                                      [-2, +0, v] */
 static int l_move(lua_State *L)
 {
     const char *from = check_path(L, 1), *to = check_path(L, 2);
@@ -217,8 +207,7 @@ static int l_move(lua_State *L)
                  errno == ENOENT && access(from, F_OK) != 0 ? from : to);
 }
 
-/* fs.copy(from, to): never overwrites                                         [-2, +0, v]
- */
+/* fs.copy(from, to): never overwrites                                      [-2, +0, v] */
 static int l_copy(lua_State *L)
 {
     const char *from = check_path(L, 1), *to = check_path(L, 2);
@@ -226,8 +215,7 @@ static int l_copy(lua_State *L)
     return err == HALO_OK ? 0 : raise(L, err, "copy to", to);
 }
 
-/* fs.remove(path): a file or an empty directory                               [-1, +0, v]
- */
+/* fs.remove(path): a file or an empty directory                            [-1, +0, v] */
 static int l_remove(lua_State *L)
 {
     const char *path = check_path(L, 1);
@@ -235,8 +223,7 @@ static int l_remove(lua_State *L)
     return err == HALO_OK ? 0 : raise(L, err, "remove", path);
 }
 
-/* fs.sync(dir)                                                                [-1, +0, v]
- */
+/* fs.sync(dir)                                                             [-1, +0, v] */
 static int l_sync(lua_State *L)
 {
     const char *dir = check_path(L, 1);
@@ -244,8 +231,7 @@ static int l_sync(lua_State *L)
     return err == HALO_OK ? 0 : raise(L, err, "sync directory", dir);
 }
 
-/* fs.tempdir() -> path of a fresh directory, mode 0700                        [-0, +1, v]
- */
+/* fs.tempdir() -> path of a fresh directory, mode 0700                     [-0, +1, v] */
 static int l_tempdir(lua_State *L)
 {
     char path[4096];

@@ -25,6 +25,13 @@ static int l_listen(lua_State *L)
 
 enum { BODY_MAX = 1024 * 1024, CONNECTIONS = 1000 };
 
+/* A task that waits for a request. */
+struct hl_next {
+    struct hl_wait wait; /* is first */
+    struct hl_server *server;
+    struct hl_next *older;
+};
+
 static struct hl_request *find_untaken(const struct hl_server *s)
 {
     struct hl_request *r = s->first;
@@ -186,8 +193,7 @@ static int load(struct hl_mhd *mhd)
     return HALO_OK;
 }
 
-/* server:close(), also by itself. May run twice.                              [-1, +0, -]
- */
+/* server:close(), also by itself. May run twice.                           [-1, +0, -] */
 static int l_close(lua_State *L)
 {
     struct hl_server *s = luaL_checkudata(L, 1, SERVER);
@@ -208,8 +214,7 @@ static int l_close(lua_State *L)
     return 0;
 }
 
-/* The address in {address=, port=} at 1.                                      [-0, +0, v]
- */
+/* The address in {address=, port=} at 1.                                   [-0, +0, v] */
 static struct sockaddr_in check_address(lua_State *L)
 {
     struct sockaddr_in to = { .sin_family = AF_INET };
@@ -231,8 +236,7 @@ static struct sockaddr_in check_address(lua_State *L)
     return to;
 }
 
-/* httpd.listen{port=0, address="127.0.0.1"} -> server                         [-1, +1, v]
- */
+/* httpd.listen{port=0, address="127.0.0.1"} -> server                      [-1, +1, v] */
 static int l_listen(lua_State *L)
 {
     struct sockaddr_in to = check_address(L);
@@ -324,8 +328,7 @@ static int wait_next(lua_State *L)
     return hl_await(L, &n->wait, next_done, 2);
 }
 
-/* server:next() -> request, or nil once the server is closed. Waits.          [-1, +1, v]
- */
+/* server:next() -> request, or nil once the server is closed. Waits.       [-1, +1, v] */
 static int l_next(lua_State *L)
 {
     struct hl_server *s = luaL_checkudata(L, 1, SERVER);

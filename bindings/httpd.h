@@ -11,6 +11,8 @@
 #include "loop.h"
 #include "modules.h"
 
+struct hl_next; /* a task that waits for a request */
+
 /* libmicrohttpd is opened on first use: linking it costs every start of halo several ms,
  * as it brings a TLS library that the sandbox has no use for. */
 #define MHD_FUNCTIONS(X)           \
@@ -34,9 +36,8 @@ struct hl_mhd {
 #undef X
 };
 
-/* One HTTP request, from its head to the end of its answer. Its connection is suspended,
- * and so outlives everything but its server, while a script has it or it waits for one.
- */
+/* One HTTP request, from its head to the end of its answer. While it waits for a script,
+ * and while a script has it, its connection is suspended and so stays. */
 struct hl_request {
     struct hl_server *server;
     struct MHD_Connection *connection;
@@ -63,28 +64,18 @@ struct hl_server {
     lua_Integer port;
 };
 
-/* A task that waits for a request. */
-struct hl_next {
-    struct hl_wait wait; /* is first */
-    struct hl_server *server;
-    struct hl_next *older;
-};
-
 /* Queues the answer to a suspended request; false when libmicrohttpd does not take it.
  * headers: names and values in turn, ended by NULL. */
 bool hl_httpd_answer(struct hl_request *r, unsigned status, const char *const *headers,
                      const char *body, size_t len);
 
-/* Lets the connection of a suspended request go on, after it was answered; ends its
- * handle. */
+/* Lets the connection of a suspended request go on; the request's handle is void then. */
 void hl_httpd_resume(struct hl_request *r);
 
-/* Pushes {method=, path=, query=, headers=, body=, handle=}; the server is at 1. [-0, +1,
- * m] */
+/* Pushes {method=, path=, query=, headers=, body=, handle=}; server at 1.  [-0, +1, m] */
 int hl_httpd_push_request(lua_State *L, struct hl_request *r);
 
-/* Makes the metatables of requests.                                           [-0, +0, m]
- */
+/* Makes the metatables of requests.                                        [-0, +0, m] */
 void hl_httpd_open_requests(lua_State *L);
 
 #endif

@@ -28,8 +28,7 @@ static enum MHD_Result gather(void *ud, enum MHD_ValueKind kind, const char *key
     return ++p->count < PAIRS_MAX ? MHD_YES : MHD_NO;
 }
 
-/* Pushes a table of the headers or of the query.                              [-0, +1, m]
- */
+/* Pushes a table of the headers or of the query.                           [-0, +1, m] */
 static void push_pairs(lua_State *L, struct hl_request *r, enum MHD_ValueKind kind)
 {
     struct pairs p;
@@ -79,8 +78,7 @@ int hl_httpd_push_request(lua_State *L, struct hl_request *r)
     return 1;
 }
 
-/* request:reply(status [, headers [, body]]) -> whether its client may get it [-4, +1, v]
- */
+/* request:reply(status [, headers [, body]]) -> was it still waiting      [-4, +1, v] */
 static int l_reply(lua_State *L)
 {
     const char *headers[2 * REPLY_HEADERS_MAX + 1];

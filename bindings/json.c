@@ -6,8 +6,7 @@
 
 #include "modules.h"
 
-/* Registry keys: cjson.decode with our settings; the text that stands for an empty array.
- */
+/* Registry keys: cjson.decode with our settings; the text that stands for []. */
 static const char DECODE, EMPTY;
 
 void hl_json_array_mark(lua_State *L)
@@ -15,8 +14,7 @@ void hl_json_array_mark(lua_State *L)
     luaL_newmetatable(L, HL_JSON_ARRAY);
 }
 
-/* cjson[name](value) for one of its settings; cjson on top.                   [-0, +0, e]
- */
+/* cjson[name](value) for one of its settings; cjson on top.                [-0, +0, e] */
 static void set(lua_State *L, const char *name)
 {
     lua_getfield(L, -2, name);
@@ -24,8 +22,7 @@ static void set(lua_State *L, const char *name)
     lua_call(L, 1, 0);
 }
 
-/* Pushes cjson.decode; makes it on first use, in a configuration of its own.  [-0, +1, e]
- */
+/* Pushes cjson.decode; makes it on first use, with settings of its own.    [-0, +1, e] */
 static void push_decode(lua_State *L)
 {
     if (lua_rawgetp(L, LUA_REGISTRYINDEX, &DECODE) == LUA_TFUNCTION)
@@ -84,8 +81,7 @@ static bool has_empty_array(const char *text, size_t len)
 }
 
 /* cjson gives the same table for [] and {}: pushes the text with the string that stands
- * for an empty array in each of them.                                                [-0,
- * +1, m] */
+ * for an empty array in each of them.                                    [-0, * +1, m] */
 static void push_marked(lua_State *L, const char *text, size_t len)
 {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &EMPTY);
@@ -113,8 +109,7 @@ static void push_marked(lua_State *L, const char *text, size_t len)
     lua_remove(L, -2);
 }
 
-/* Whether the table on top is {EMPTY}.                                        [-0, +0, -]
- */
+/* Whether the table on top is {EMPTY}.                                     [-0, +0, -] */
 static bool stands_for_empty(lua_State *L)
 {
     bool is = false;
@@ -143,7 +138,7 @@ static bool whole(lua_Number n, lua_Integer *i)
 }
 
 /* Turns the table on top, as cjson made it, into what json.h promises. It recurses as
- * deep as cjson allowed. [-0, +0, m] */
+ * deep as cjson allowed.                                                   [-0, +0, m] */
 static void settle(lua_State *L, bool keep_null)
 {
     luaL_checkstack(L, 6, "JSON");
@@ -183,8 +178,7 @@ static void settle(lua_State *L, bool keep_null)
     lua_setmetatable(L, t);
 }
 
-/* Pushes what cjson makes of the text, or raises.                             [-0, +1, v]
- */
+/* Pushes what cjson makes of the text, or raises.                          [-0, +1, v] */
 static void parse(lua_State *L, const char *text, size_t len)
 {
     luaL_checkstack(L, 6, "JSON");
@@ -235,8 +229,7 @@ static bool option(lua_State *L, int idx, const char *name)
     return on;
 }
 
-/* json.decode(text [, {null = true}]) -> value                                [-2, +1, v]
- */
+/* json.decode(text [, {null = true}]) -> value                             [-2, +1, v] */
 static int l_decode(lua_State *L)
 {
     size_t len;
@@ -245,8 +238,7 @@ static int l_decode(lua_State *L)
     return 1;
 }
 
-/* json.encode(value [, {pretty = true}]) -> text                              [-2, +1, v]
- */
+/* json.encode(value [, {pretty = true}]) -> text                           [-2, +1, v] */
 static int l_encode(lua_State *L)
 {
     luaL_checkany(L, 1);
@@ -254,8 +246,7 @@ static int l_encode(lua_State *L)
     return 1;
 }
 
-/* json.array([t]) -> t, marked as an array                                    [-1, +1, e]
- */
+/* json.array([t]) -> t, marked as an array                                 [-1, +1, e] */
 static int l_array(lua_State *L)
 {
     if (lua_isnoneornil(L, 1)) {
@@ -280,8 +271,7 @@ static void new_line(luaL_Buffer *b, int depth)
         luaL_addstring(b, "  ");
 }
 
-/* json.pretty(text) -> the same text, indented: order, numbers and escapes as they were.
- */
+/* json.pretty(text) -> the same text, indented: order, numbers, escapes as they were. */
 static int l_pretty(lua_State *L)
 {
     size_t len;

@@ -22,20 +22,16 @@
 #define HL_JSON_ARRAY "json.array" /* name of the metatable */
 enum { HL_JSON_DEPTH = 64 };       /* deepest nesting, decoding and encoding */
 
-/* require "json"                                                              [-0, +1, e]
- */
+/* require "json"                                                           [-0, +1, e] */
 int hl_open_json(lua_State *L);
 
-/* Pushes the value of a JSON text; raises kind `invalid` when it is none.     [-0, +1, v]
- */
+/* Pushes the value of a JSON text; raises kind `invalid` when it is none.  [-0, +1, v] */
 void hl_json_decode(lua_State *L, const char *text, size_t len, bool keep_null);
 
-/* Pushes the value at idx as JSON text.                                       [-0, +1, v]
- */
+/* Pushes the value at idx as JSON text.                                    [-0, +1, v] */
 void hl_json_encode(lua_State *L, int idx, bool pretty);
 
-/* Pushes the metatable of arrays.                                             [-0, +1, m]
- */
+/* Pushes the metatable of arrays.                                          [-0, +1, m] */
 void hl_json_array_mark(lua_State *L);
 
 #endif

@@ -62,8 +62,7 @@ static void new_line(struct writer *w)
         add(w, "  ", 2);
 }
 
-/* Raises "cannot write a function as JSON (at .tags[3])".                     [-0, +0, v]
- */
+/* Raises "cannot write a function as JSON (at .tags[3])".                  [-0, +0, v] */
 static void refuse(struct writer *w, const char *what)
 {
     lua_State *L = w->L;
@@ -112,7 +111,7 @@ static void write_float(struct writer *w, lua_Number n)
         refuse(w, "a number that is not finite");
         return;
     }
-    if (fabs(n) < 1e15 && floor(n) == n) {
+    if (fabs(n) < 9007199254740992.0 && floor(n) == n) {
         snprintf(text, sizeof text, "%.0f", n);
     } else {
         for (int digits = 15; digits <= 17; digits++) {

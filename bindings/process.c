@@ -12,6 +12,7 @@
 
 #include "answer.h"
 #include "buf.h"
+#include "child.h"
 #include "host.h"
 #include "modules.h"
 
@@ -146,8 +147,7 @@ static void timed_out(struct hl_timer *t)
     finish(r);
 }
 
-/* Pushes {code=, signal=, stdout=, stderr=}.                                  [-0, +1, v]
- */
+/* Pushes {code=, signal=, stdout=, stderr=}.                               [-0, +1, v] */
 static int run_done(lua_State *L, int status, lua_KContext ctx)
 {
     struct run *r = lua_touserdata(L, (int)ctx);
@@ -247,8 +247,7 @@ static int start(struct run *r, char *const argv[])
     return 0;
 }
 
-/* Pushes the strings of the table at 1, and an array of them for exec.    [-0, +(n+1), e]
- */
+/* Pushes the strings of the table at 1, then an array of them.           [-0, +(n+1), e] */
 static char **push_argv(lua_State *L)
 {
     lua_Integer n = (lua_Integer)lua_rawlen(L, 1);
@@ -321,8 +320,7 @@ static int l_run(lua_State *L)
     return hl_await(L, &r->wait, run_done, self);
 }
 
-/* process.user() -> login name, as whoami says it                             [-0, +1, m]
- */
+/* process.user() -> login name, as whoami says it                          [-0, +1, m] */
 static int l_user(lua_State *L)
 {
     char room[4096];

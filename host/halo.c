@@ -1,6 +1,5 @@
 #include <halo.h>
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,9 +9,6 @@
 #include "client.h"
 #include "runtime.h"
 #include "task.h"
-
-/* Registry key of start(), the function of stdlib/script.lua that every run begins with. */
-static char START;
 
 unsigned halo_version(void)
 {
@@ -138,258 +134,43 @@ int hl_confirm(struct halo_run *run, const char *question)
     return answer;
 }
 
-/* ---- starting -------------------------------------------------------------------------- */
+/* ---- runs ------------------------------------------------------------------------------ */
 
-/* The main task of a run: start(target, argv, kind). */
-static int main_on(lua_State *L, int status, lua_KContext ctx)
-{
-    (void)status;
-    (void)ctx;
-    return lua_gettop(L);
-}
-
-static int run_main(lua_State *L)
-{
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &START);
-    if (lua_isnil(L, -1)) {
-        lua_pop(L, 1);
-        lua_getglobal(L, "require");
-        lua_pushliteral(L, "script");
-        lua_call(L, 1, 1);
-        lua_getfield(L, -1, "start");
-        lua_remove(L, -2);
-        lua_pushvalue(L, -1);
-        lua_rawsetp(L, LUA_REGISTRYINDEX, &START);
-    }
-    lua_insert(L, 1);
-    lua_callk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, main_on);
-    return main_on(L, LUA_OK, 0);
-}
-
-struct start {
-    struct halo_run *run;
-    const char *target, *name, *json;
-    const char *const *argv;
-};
-
-static int make_main_task(lua_State *L)
-{
-    const struct start *s = lua_touserdata(L, 1);
-    lua_pushcfunction(L, run_main);
-    lua_pushstring(L, s->target);
-    if (s->json) {
-        hl_json_decode(L, s->json, strlen(s->json), false);
-        if (!lua_istable(L, -1))
-            hl_raise(L, HALO_USAGE, NULL, "json_args must be a JSON object");
-    } else {
-        lua_newtable(L);
-        for (int i = 0; s->argv && s->argv[i]; i++) {
-            lua_pushstring(L, s->argv[i]);
-            lua_rawseti(L, -2, i + 1);
-        }
-    }
-    lua_pushstring(L, s->name ? "code" : "script");
-    lua_pushstring(L, s->name);
-    s->run->main = hl_task_new(L, s->run, 4);
-    return 0;
-}
-
-static int start(halo_host *h, struct start *s, halo_run **out)
+static int start(halo_host *h, const struct hl_start *s, halo_run **out)
 {
     *out = NULL;
     if (h->in_callback)
         return HALO_BUSY;
-    struct halo_run *run = calloc(1, sizeof *run);
-    if (!run)
-        return HALO_NOMEM;
-    run->host = h;
-    run->effect = h->cfg.dry_run ? HALO_READ : h->cfg.effect;
-    s->run = run;
     if (!h->sched->runs)
         h->interrupts = h->interrupts_seen = 0;
-    run->next = h->sched->runs;
-    if (run->next)
-        run->next->prev = run;
-    h->sched->runs = run;
-    lua_pushcfunction(h->L, make_main_task);
-    lua_pushlightuserdata(h->L, s);
-    int status = lua_pcall(h->L, 1, 0, 0);
-    if (status != LUA_OK) {
-        lua_pop(h->L, 1);
-        halo_release(run);
-        return status == LUA_ERRMEM ? HALO_NOMEM : HALO_USAGE;
-    }
-    *out = run;
-    return HALO_OK;
+    return hl_run_new(out, h, s);
 }
 
 int halo_start(halo_host *h, const char *script, const char *const *argv, halo_run **out)
 {
-    return start(h, &(struct start){ .target = script, .argv = argv }, out);
+    return start(h, &(struct hl_start){ .target = script, .argv = argv }, out);
 }
 
 int halo_start_string(halo_host *h, const char *name, const char *code, const char *json_args, halo_run **out)
 {
-    return start(h, &(struct start){ .target = code, .name = name ? name : "code", .json = json_args ? json_args : "{}" },
+    return start(h, &(struct hl_start){ .target = code, .name = name ? name : "code", .json = json_args ? json_args : "{}" },
                  out);
-}
-
-/* ---- ending ---------------------------------------------------------------------------- */
-
-/* Pushes the error text of a task: one readable line, a hint, and where the script is at fault its
- * traceback.                                                                   [-0, +1, m] */
-static void push_message(lua_State *L, struct hl_task *t)
-{
-    lua_rawgetp(L, LUA_REGISTRYINDEX, t);
-    int task = lua_gettop(L);
-    luaL_Buffer b;
-    lua_getiuservalue(L, task, 2);
-    int error = lua_gettop(L);
-    luaL_buffinit(L, &b);
-    luaL_tolstring(L, error, NULL);
-    luaL_addvalue(&b);
-    bool fault = t->err == HALO_SCRIPT || t->err == HALO_COMPUTE || t->err == HALO_NOMEM;
-    if (lua_istable(L, error) && !fault) {
-        lua_getfield(L, error, "where");
-        const char *where = lua_tostring(L, -1);
-        bool own = where && strncmp(where, "scripts/", 8) != 0 && strncmp(where, "stdlib/", 7) != 0;
-        where = own && t->err != HALO_USAGE ? lua_pushfstring(L, "\n  at: %s", where) : "";
-        luaL_addstring(&b, where);
-        lua_getfield(L, error, "hint");
-        if (lua_isstring(L, -1))
-            luaL_addstring(&b, lua_pushfstring(L, "\n  hint: %s", lua_tostring(L, -1)));
-    }
-    lua_getiuservalue(L, task, 3);
-    if (fault && lua_isstring(L, -1))
-        luaL_addstring(&b, lua_pushfstring(L, "\n%s", lua_tostring(L, -1)));
-    luaL_pushresult(&b);
-    lua_replace(L, task);
-    lua_settop(L, task);
-}
-
-/* 1: the task that decides how the run ended. Returns its message, or its result as JSON. */
-static int conclude(lua_State *L)
-{
-    struct hl_task *t = lua_touserdata(L, 1);
-    if (t->err != HALO_OK) {
-        push_message(L, t);
-        return 1;
-    }
-    lua_rawgetp(L, LUA_REGISTRYINDEX, t);
-    lua_getiuservalue(L, -1, 2);
-    lua_rawgeti(L, -1, 1);
-    hl_json_encode(L, -1, false);
-    return 1;
-}
-
-static char *copy_text(lua_State *L, size_t *len)
-{
-    const char *text = lua_tolstring(L, -1, len);
-    char *copy = text ? malloc(*len + 1) : NULL;
-    if (copy)
-        memcpy(copy, text, *len + 1);
-    lua_pop(L, 1);
-    return copy;
-}
-
-static void end_run(struct halo_run *run)
-{
-    lua_State *L = run->host->L;
-    struct hl_task *t = run->main;
-    size_t len = 0;
-    for (struct hl_task *other = run->tasks; other && t->err == HALO_OK; other = other->next)
-        if (!other->observed && other->err != HALO_OK)
-            t = other;
-    run->ended = true;
-    run->err = t->err;
-    lua_pushcfunction(L, conclude);
-    lua_pushlightuserdata(L, t);
-    int status = lua_pcall(L, 1, 1, 0);
-    if (status != LUA_OK && run->err == HALO_OK)
-        run->err = status == LUA_ERRMEM ? HALO_NOMEM : HALO_SCRIPT; /* a result that is no JSON */
-    if (run->err == HALO_OK)
-        run->result = copy_text(L, &run->result_len);
-    else
-        run->message = copy_text(L, &len);
-    if (run->err == HALO_OK && !run->result)
-        run->err = HALO_NOMEM;
-}
-
-static int forget_tasks(lua_State *L)
-{
-    struct halo_run *run = lua_touserdata(L, 1);
-    while (run->tasks) {
-        struct hl_task *t = run->tasks;
-        run->tasks = t->next;
-        t->prev = t->next = NULL;
-        lua_pushnil(L);
-        lua_rawsetp(L, LUA_REGISTRYINDEX, t);
-    }
-    return 0;
-}
-
-static void kill_tasks(struct halo_run *run)
-{
-    for (bool again = true; again;) { /* a closer may spawn: until none is left */
-        again = false;
-        for (struct hl_task *t = run->tasks; t; t = t->next)
-            if (!t->ended) {
-                hl_task_kill(t);
-                again = true;
-                break;
-            }
-    }
-}
-
-static void cancel_tasks(struct halo_run *run)
-{
-    for (struct hl_task *t = run->tasks, *next; t; t = next) {
-        next = t->next;
-        hl_task_cancel(t);
-    }
 }
 
 void halo_release(halo_run *run)
 {
-    if (!run || run->host->in_callback)
-        return;
-    halo_host *h = run->host;
-    kill_tasks(run);
-    lua_pushcfunction(h->L, forget_tasks);
-    lua_pushlightuserdata(h->L, run);
-    if (lua_pcall(h->L, 1, 0, 0) != LUA_OK)
-        lua_pop(h->L, 1);
-    if (run->prev)
-        run->prev->next = run->next;
-    else
-        h->sched->runs = run->next;
-    if (run->next)
-        run->next->prev = run->prev;
-    free(run->dir);
-    free(run->result);
-    free(run->message);
-    free(run);
+    if (run && !run->host->in_callback)
+        hl_run_free(run);
 }
 
 /* ---- driving --------------------------------------------------------------------------- */
-
-static void interrupt_run(struct halo_run *run)
-{
-    if (run->ended)
-        return;
-    run->interrupts++;
-    if (run->interrupts == 1)
-        cancel_tasks(run);
-    else
-        kill_tasks(run);
-}
 
 static void handle_interrupts(halo_host *h)
 {
     while (h->interrupts_seen < h->interrupts) {
         h->interrupts_seen++;
         for (struct halo_run *run = h->sched->runs; run; run = run->next)
-            interrupt_run(run);
+            hl_run_interrupt(run);
     }
 }
 
@@ -401,9 +182,9 @@ static int reap(halo_host *h)
         if (run->ended)
             continue;
         if (run->alive == 0)
-            end_run(run);
+            hl_run_end(run);
         else if (run->main->ended && run->main->err != HALO_OK && run->interrupts == 0)
-            interrupt_run(run);
+            hl_run_interrupt(run);
         alive += run->ended ? 0 : 1;
     }
     return alive;
@@ -452,7 +233,7 @@ int halo_cancel(halo_run *run)
 {
     if (run->host->in_callback)
         return HALO_BUSY;
-    interrupt_run(run);
+    hl_run_interrupt(run);
     return HALO_OK;
 }
 

@@ -1,4 +1,4 @@
-/* The event loop: curl_multi, timers, watched descriptors, child processes and a wake-up.
+/* The event loop: curl_multi, timers, watched descriptors (child.h: processes) and a wake-up.
  * hl_loop_turn is the only place in halo that blocks. Callbacks run inside a turn, never from
  * inside curl; they may start and stop anything. Times are milliseconds of a monotonic clock. */
 #ifndef HL_LOOP_H
@@ -59,19 +59,6 @@ struct hl_fd {
 };
 void hl_fd_watch(struct hl_loop *loop, struct hl_fd *f, int fd, short events, void (*ready)(struct hl_fd *));
 void hl_fd_unwatch(struct hl_loop *loop, struct hl_fd *f); /* fine when not watched */
-
-/* ---- child processes: `exited` is called once with the wait(2) status, after the child was reaped */
-struct hl_child {
-    pid_t pid;
-    struct hl_fd pidfd;
-    struct hl_timer poll; /* where the kernel has no pidfd_open */
-    void (*exited)(struct hl_child *c, int status);
-    struct hl_loop *loop;
-};
-/* The child must be a fresh one of the caller's that nobody else waits for. */
-void hl_child_watch(struct hl_loop *loop, struct hl_child *c, pid_t pid, void (*exited)(struct hl_child *, int));
-/* Stops watching; when the child still runs it is killed (SIGKILL) and reaped. Fine when not watched. */
-void hl_child_end(struct hl_child *c);
 
 /* ---- transfers: `done` is called from hl_loop_turn after curl has let go of the handle */
 struct hl_transfer {

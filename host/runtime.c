@@ -1,7 +1,6 @@
 #include "runtime.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -88,14 +87,13 @@ static const struct hl_embedded *embedded(const char *path)
     return NULL;
 }
 
-bool hl_runtime_read(lua_State *L, const char *path)
+/* Pushes the content of a file, or nothing. */
+static bool push_file(lua_State *L, const char *path)
 {
     struct hl_buf text;
     hl_buf_init(&text, MAX_FILE);
     if (hl_fs_read(path, &text) != HALO_OK) {
-        int saved = errno;
         hl_buf_reset(&text);
-        errno = saved;
         return false;
     }
     char *room = lua_newuserdatauv(L, text.len ? text.len : 1, 0); /* Lua's memory, before it is pushed */
@@ -113,7 +111,7 @@ bool hl_runtime_file(lua_State *L, const char *kind, const char *name)
     const char *dir = strcmp(kind, "scripts") == 0 ? h->cfg.scripts_dir : h->cfg.stdlib_dir;
     if (dir) {
         const char *path = lua_pushfstring(L, "%s/%s.lua", dir, name);
-        if (hl_runtime_read(L, path)) {
+        if (push_file(L, path)) {
             lua_insert(L, -2);
             lua_pushfstring(L, "@%s", path);
             lua_remove(L, -2);
@@ -149,8 +147,9 @@ static int list_dir(lua_State *L)
     return 1;
 }
 
-void hl_runtime_list(lua_State *L, const char *dir)
+void hl_runtime_list(lua_State *L)
 {
+    const char *dir = hl_host(L)->cfg.scripts_dir;
     if (dir) {
         DIR *d = opendir(dir);
         lua_pushcfunction(L, list_dir);
@@ -207,7 +206,7 @@ static int search_beside(lua_State *L)
         return 1;
     }
     const char *path = lua_pushfstring(L, "%s/%s.lua", run->dir, name);
-    if (!hl_runtime_read(L, path)) {
+    if (!push_file(L, path)) {
         lua_pushfstring(L, "no file '%s'", path);
         return 1;
     }
@@ -293,21 +292,26 @@ static void remove_fields(lua_State *L, const char *table, const char *const *na
     lua_pop(L, 1);
 }
 
+/* require looks in preload, stdlib/, beside the script, and then, unless restricted, where Lua does. */
 static void open_package(lua_State *L)
 {
-    luaL_requiref(L, LUA_LOADLIBNAME, luaopen_package, 1);
-    lua_getfield(L, -1, "searchers"); /* keep preload (1); C modules stay last, if allowed */
-    lua_pushcfunction(L, search_stdlib);
-    lua_rawseti(L, -2, 2);
     bool restricted = hl_host(L)->cfg.restricted;
-    lua_rawgeti(L, -1, 3);
-    lua_pushcfunction(L, search_beside);
-    lua_rawseti(L, -3, 3);
-    if (restricted) {
-        lua_pop(L, 1);
-        lua_pushnil(L);
+    luaL_requiref(L, LUA_LOADLIBNAME, luaopen_package, 1);
+    lua_getfield(L, -1, "searchers");
+    int searchers = lua_gettop(L);
+    lua_Integer n = (lua_Integer)lua_rawlen(L, searchers);
+    for (lua_Integer i = n; i >= 2; i--) {
+        lua_rawgeti(L, searchers, i);
+        lua_rawseti(L, searchers, i + 2);
     }
-    lua_rawseti(L, -2, 4);
+    lua_pushcfunction(L, search_stdlib);
+    lua_rawseti(L, searchers, 2);
+    lua_pushcfunction(L, search_beside);
+    lua_rawseti(L, searchers, 3);
+    for (lua_Integer i = 4; restricted && i <= n + 2; i++) {
+        lua_pushnil(L);
+        lua_rawseti(L, searchers, i);
+    }
     lua_pop(L, 2);
     if (restricted)
         remove_fields(L, "package", (const char *const[]){ "loadlib", "cpath", "path", "searchpath", NULL });

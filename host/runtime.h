@@ -23,10 +23,7 @@ void hl_runtime_begin(struct halo_host *h);
  * without ".lua". Pushes nothing and answers false where there is none.     [-0, +(0|2), m] */
 bool hl_runtime_file(lua_State *L, const char *kind, const char *name);
 
-/* Pushes the content of a file; nothing, with the reason in errno, on failure. [-0, +(0|1), m] */
-bool hl_runtime_read(lua_State *L, const char *path);
-
-/* Pushes a list of the names of the bundled scripts, or of those in dir (not NULL). [-0, +1, v] */
-void hl_runtime_list(lua_State *L, const char *dir);
+/* Pushes a list of the names of the bundled scripts, or of those in --scripts. [-0, +1, v] */
+void hl_runtime_list(lua_State *L);
 
 #endif

@@ -69,6 +69,25 @@ void hl_task_unjoin(struct hl_task *t, struct hl_wait *w);
 /* Resumes every task that was ready when called. Returns how many. */
 int hl_sched_run(struct hl_sched *s);
 
+/* ---- runs (run.c) ---- */
+
+/* What a run is to execute: the words argv, or code with its JSON arguments. */
+struct hl_start {
+    const char *target;      /* name or path of a script; or the code */
+    const char *name, *json; /* code: what messages call it, and its arguments; or NULL */
+    const char *const *argv; /* ends with NULL; may be NULL */
+};
+
+/* HALO_OK, HALO_NOMEM, or HALO_USAGE for arguments that are no JSON object. */
+int hl_run_new(struct halo_run **out, struct halo_host *h, const struct hl_start *s);
+void hl_run_free(struct halo_run *run); /* ends it first where it is alive */
+
+/* All tasks have ended: reads the result, or the message. */
+void hl_run_end(struct halo_run *run);
+
+/* The first time: every wait raises `cancelled`; the second: every task ends where it stands. */
+void hl_run_interrupt(struct halo_run *run);
+
 /* ---- waits inside the script's own coroutines (coroutine.c) ---- */
 
 /* The thread that resumed co, while co runs or waits; of a task's own thread: itself; or NULL. */

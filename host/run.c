@@ -1,0 +1,247 @@
+/* Runs: how a script begins as the main task of a run, and how the run ends. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <lauxlib.h>
+
+#include "../bindings/modules.h"
+#include "task.h"
+
+/* Registry key of start(), the function of stdlib/script.lua that every run begins with. */
+static char START;
+
+/* ---- starting -------------------------------------------------------------------------- */
+
+/* The main task of a run: start(target, argv, kind). */
+static int main_on(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status;
+    (void)ctx;
+    return lua_gettop(L);
+}
+
+static int run_main(lua_State *L)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &START);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        lua_getglobal(L, "require");
+        lua_pushliteral(L, "script");
+        lua_call(L, 1, 1);
+        lua_getfield(L, -1, "start");
+        lua_remove(L, -2);
+        lua_pushvalue(L, -1);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &START);
+    }
+    lua_insert(L, 1);
+    lua_callk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, main_on);
+    return main_on(L, LUA_OK, 0);
+}
+
+static int make_main_task(lua_State *L)
+{
+    const struct hl_start *s = lua_touserdata(L, 1);
+    struct halo_run *run = lua_touserdata(L, 2);
+    lua_pushcfunction(L, run_main);
+    lua_pushstring(L, s->target);
+    if (s->json) {
+        hl_json_decode(L, s->json, strlen(s->json), false);
+        if (!lua_istable(L, -1))
+            hl_raise(L, HALO_USAGE, NULL, "json_args must be a JSON object");
+    } else {
+        lua_newtable(L);
+        for (int i = 0; s->argv && s->argv[i]; i++) {
+            lua_pushstring(L, s->argv[i]);
+            lua_rawseti(L, -2, i + 1);
+        }
+    }
+    lua_pushstring(L, s->name ? "code" : "script");
+    lua_pushstring(L, s->name);
+    run->main = hl_task_new(L, run, 4);
+    return 0;
+}
+
+int hl_run_new(struct halo_run **out, struct halo_host *h, const struct hl_start *s)
+{
+    *out = NULL;
+    struct halo_run *run = calloc(1, sizeof *run);
+    if (!run)
+        return HALO_NOMEM;
+    run->host = h;
+    run->effect = h->cfg.dry_run ? HALO_READ : h->cfg.effect;
+    run->next = h->sched->runs;
+    if (run->next)
+        run->next->prev = run;
+    h->sched->runs = run;
+    lua_pushcfunction(h->L, make_main_task);
+    lua_pushlightuserdata(h->L, (void *)s);
+    lua_pushlightuserdata(h->L, run);
+    int status = lua_pcall(h->L, 2, 0, 0);
+    if (status == LUA_OK) {
+        *out = run;
+        return HALO_OK;
+    }
+    lua_pop(h->L, 1);
+    hl_run_free(run);
+    return status == LUA_ERRMEM ? HALO_NOMEM : HALO_USAGE;
+}
+
+/* ---- ending ---------------------------------------------------------------------------- */
+
+/* Pushes an error value as text; a plain table says its message, if it has one. [-0, +1, m] */
+static void push_text(lua_State *L, int idx)
+{
+    bool plain = lua_istable(L, idx);
+    if (plain && luaL_getmetafield(L, idx, "__tostring") != LUA_TNIL) {
+        lua_pop(L, 1);
+        plain = false;
+    }
+    if (!plain)
+        luaL_tolstring(L, idx, NULL);
+    else if (lua_getfield(L, idx, "message") != LUA_TSTRING)
+        lua_pushliteral(L, "the script raised a table without a message");
+}
+
+/* Where a script of the operator's own made the failing call, unless the message says enough. */
+static const char *call_site(lua_State *L, int error, int err)
+{
+    const char *where = lua_getfield(L, error, "where") == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+    bool bundled = where && (strncmp(where, "scripts/", 8) == 0 || strncmp(where, "stdlib/", 7) == 0);
+    return bundled || err == HALO_USAGE ? NULL : where;
+}
+
+/* Pushes the error text of a task: one readable line, a hint, and where the script is at fault its
+ * traceback.                                                                   [-0, +1, m] */
+static void push_message(lua_State *L, struct hl_task *t)
+{
+    bool fault = t->err == HALO_SCRIPT || t->err == HALO_COMPUTE || t->err == HALO_NOMEM;
+    const char *site = NULL, *hint = NULL, *trace = NULL;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, t);
+    int task = lua_gettop(L), error = task + 1;
+    lua_getiuservalue(L, task, 2);
+    if (lua_istable(L, error) && !fault) {
+        site = call_site(L, error, t->err);
+        hint = lua_getfield(L, error, "hint") == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+    }
+    lua_getiuservalue(L, task, 3);
+    if (fault)
+        trace = lua_tostring(L, -1);
+    push_text(L, error);
+    lua_pushfstring(L, "%s%s%s%s%s%s%s", lua_tostring(L, -1), site ? "\n  at: " : "", site ? site : "",
+                    hint ? "\n  hint: " : "", hint ? hint : "", trace ? "\n" : "", trace ? trace : "");
+    lua_replace(L, task);
+    lua_settop(L, task);
+}
+
+/* 1: the task that decides how the run ended. Returns its message, or its result as JSON. */
+static int conclude(lua_State *L)
+{
+    struct hl_task *t = lua_touserdata(L, 1);
+    if (t->err != HALO_OK) {
+        push_message(L, t);
+        return 1;
+    }
+    lua_rawgetp(L, LUA_REGISTRYINDEX, t);
+    lua_getiuservalue(L, -1, 2);
+    lua_rawgeti(L, -1, 1);
+    hl_json_encode(L, -1, false);
+    return 1;
+}
+
+static char *copy_text(lua_State *L, size_t *len)
+{
+    const char *text = lua_tolstring(L, -1, len);
+    char *copy = text ? malloc(*len + 1) : NULL;
+    if (copy)
+        memcpy(copy, text, *len + 1);
+    lua_pop(L, 1);
+    return copy;
+}
+
+void hl_run_end(struct halo_run *run)
+{
+    lua_State *L = run->host->L;
+    struct hl_task *t = run->main;
+    size_t len = 0;
+    for (struct hl_task *other = run->tasks; other && t->err == HALO_OK; other = other->next)
+        if (!other->observed && other->err != HALO_OK)
+            t = other;
+    run->ended = true;
+    run->err = t->err;
+    lua_pushcfunction(L, conclude);
+    lua_pushlightuserdata(L, t);
+    int status = lua_pcall(L, 1, 1, 0);
+    if (status != LUA_OK && run->err == HALO_OK)
+        run->err = status == LUA_ERRMEM ? HALO_NOMEM : HALO_SCRIPT; /* a result that is no JSON */
+    if (run->err == HALO_OK)
+        run->result = copy_text(L, &run->result_len);
+    else
+        run->message = copy_text(L, &len);
+    if (run->err == HALO_OK && !run->result)
+        run->err = HALO_NOMEM;
+}
+
+static int forget_tasks(lua_State *L)
+{
+    struct halo_run *run = lua_touserdata(L, 1);
+    while (run->tasks) {
+        struct hl_task *t = run->tasks;
+        run->tasks = t->next;
+        t->prev = t->next = NULL;
+        lua_pushnil(L);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, t);
+    }
+    return 0;
+}
+
+static void kill_tasks(struct halo_run *run)
+{
+    for (bool again = true; again;) { /* a closer may spawn: until none is left */
+        again = false;
+        for (struct hl_task *t = run->tasks; t; t = t->next)
+            if (!t->ended) {
+                hl_task_kill(t);
+                again = true;
+                break;
+            }
+    }
+}
+
+static void cancel_tasks(struct halo_run *run)
+{
+    for (struct hl_task *t = run->tasks, *next; t; t = next) {
+        next = t->next;
+        hl_task_cancel(t);
+    }
+}
+
+void hl_run_interrupt(struct halo_run *run)
+{
+    if (run->ended)
+        return;
+    run->interrupts++;
+    if (run->interrupts == 1)
+        cancel_tasks(run);
+    else
+        kill_tasks(run);
+}
+
+void hl_run_free(struct halo_run *run)
+{
+    struct halo_host *h = run->host;
+    kill_tasks(run);
+    lua_pushcfunction(h->L, forget_tasks);
+    lua_pushlightuserdata(h->L, run);
+    if (lua_pcall(h->L, 1, 0, 0) != LUA_OK)
+        lua_pop(h->L, 1);
+    if (run->prev)
+        run->prev->next = run->next;
+    else
+        h->sched->runs = run->next;
+    if (run->next)
+        run->next->prev = run->prev;
+    free(run->dir);
+    free(run->result);
+    free(run->message);
+    free(run);
+}
