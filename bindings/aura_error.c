@@ -11,6 +11,7 @@ static const struct {
 } HINTS[] = {
     { HALO_AUTH, 0, NULL, NULL,
       "check AURA_CLIENT_ID and AURA_CLIENT_SECRET (Aura Console > Account > API keys)" },
+    { HALO_FORBIDDEN, 405, NULL, NULL, "the project may not create more instances: check its limits in the Aura Console" },
     { HALO_FORBIDDEN, 0, "create", NULL,
       "the credentials lack a permission, or the project has no active contract for this type (VDC): ask "
       "your Neo4j account team" },
@@ -20,7 +21,6 @@ static const struct {
       "compare the values with what the project offers: halo -e 'for _, c in "
       "ipairs(require\"aura\".tenant.get(TENANT_ID).instance_configurations) do print(c.type, "
       "c.cloud_provider, c.region, c.memory, c.storage, c.version) end'" },
-    { HALO_INVALID, 405, NULL, NULL, "the project may not create more instances: check its limits in the Aura Console" },
     { HALO_NOT_FOUND, 0, NULL, NULL, "check the id: halo list" },
     { HALO_CONFLICT, 0, NULL, "ongoing", "another operation is still running: wait for it and run this again" },
     { HALO_CONFLICT, 0, NULL, "snapshot-not-allowed", "a snapshot is already being taken: wait until it is complete" },

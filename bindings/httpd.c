@@ -32,6 +32,32 @@ struct hl_next {
     struct hl_next *older;
 };
 
+/* ---- the loop ---- */
+
+static void turn(struct hl_server *s);
+
+static void on_ready(struct hl_fd *f)
+{
+    turn(OF(struct hl_server, watch, f));
+}
+
+static void on_timer(struct hl_timer *t)
+{
+    turn(OF(struct hl_server, timer, t));
+}
+
+static void turn(struct hl_server *s)
+{
+    MHD_UNSIGNED_LONG_LONG ms;
+    s->mhd.run(s->daemon);
+    if (s->mhd.get_timeout(s->daemon, &ms) == MHD_YES)
+        hl_timer_start(s->loop, &s->timer, (int64_t)ms, on_timer);
+    else
+        hl_timer_stop(s->loop, &s->timer);
+}
+
+/* ---- requests on their way ---- */
+
 static struct hl_request *find_untaken(const struct hl_server *s)
 {
     struct hl_request *r = s->first;
@@ -82,7 +108,10 @@ void hl_httpd_resume(struct hl_request *r)
     if (r->handle)
         r->handle->request = NULL;
     r->handle = NULL;
-    s->mhd.resume_connection(r->connection); /* makes the watched descriptor readable */
+    s->mhd.resume_connection(r->connection);
+    /* Without a thread of its own libmicrohttpd does not notice by itself. */
+    if (hl_timer_start(s->loop, &s->timer, 0, on_timer) != HALO_OK)
+        turn(s);
 }
 
 bool hl_httpd_answer(struct hl_request *r, unsigned status, const char *const *headers,
@@ -101,8 +130,7 @@ bool hl_httpd_answer(struct hl_request *r, unsigned status, const char *const *h
     return ok;
 }
 
-/* ---- called by libmicrohttpd, inside MHD_run: no Lua here
- * ------------------------------- */
+/* ---- called by libmicrohttpd, inside MHD_run: no Lua here ---- */
 
 static enum MHD_Result on_request(void *ud, struct MHD_Connection *connection,
                                   const char *url, const char *method,
@@ -130,8 +158,9 @@ static enum MHD_Result on_request(void *ud, struct MHD_Connection *connection,
         *data_size = 0;
         return MHD_YES;
     }
-    if (r->body.too_big)
-        return hl_httpd_answer(r, 413, NO_HEADERS, "", 0) ? MHD_YES : MHD_NO;
+    unsigned refused = r->server->closing ? 503 : r->body.too_big ? 413 : 0;
+    if (refused > 0)
+        return hl_httpd_answer(r, refused, NO_HEADERS, "", 0) ? MHD_YES : MHD_NO;
     if (!r->suspended)
         suspend(r);
     return MHD_YES;
@@ -151,37 +180,11 @@ static void on_end(void *ud, struct MHD_Connection *connection, void **state,
     *state = NULL;
 }
 
-/* ---- the loop
- * --------------------------------------------------------------------------- */
-
-static void turn(struct hl_server *s);
-
-static void on_ready(struct hl_fd *f)
-{
-    turn(OF(struct hl_server, watch, f));
-}
-
-static void on_timer(struct hl_timer *t)
-{
-    turn(OF(struct hl_server, timer, t));
-}
-
-static void turn(struct hl_server *s)
-{
-    MHD_UNSIGNED_LONG_LONG ms;
-    s->mhd.run(s->daemon);
-    if (s->mhd.get_timeout(s->daemon, &ms) == MHD_YES)
-        hl_timer_start(s->loop, &s->timer, (int64_t)ms, on_timer);
-    else
-        hl_timer_stop(s->loop, &s->timer);
-}
-
-/* ---- the server
- * ------------------------------------------------------------------------- */
+/* ---- the server ---- */
 
 static int load(struct hl_mhd *mhd)
 {
-    mhd->library = dlopen("libmicrohttpd.so.12", RTLD_NOW | RTLD_LOCAL);
+    mhd->library = dlopen("libmicrohttpd.so.12", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!mhd->library)
         return HALO_IO;
 #define X(name)                                               \
@@ -199,10 +202,11 @@ static int l_close(lua_State *L)
     struct hl_server *s = luaL_checkudata(L, 1, SERVER);
     if (s->daemon) {
         hl_fd_unwatch(s->loop, &s->watch);
+        s->closing = true;
+        while (s->first) /* one left suspended makes MHD_stop_daemon abort the process */
+            hl_httpd_resume(s->first);
+        s->mhd.run(s->daemon); /* the last answers leave */
         hl_timer_stop(s->loop, &s->timer);
-        while (s->first)
-            hl_httpd_resume(s->first); /* libmicrohttpd aborts the process when one is
-                                          left suspended */
         s->mhd.stop_daemon(s->daemon);
         s->daemon = NULL;
     }

@@ -62,6 +62,7 @@ struct hl_server {
     struct hl_request *first, *last; /* suspended, oldest first */
     struct hl_next *waiting;         /* newest first */
     lua_Integer port;
+    bool closing;
 };
 
 /* Queues the answer to a suspended request; false when libmicrohttpd does not take it.

@@ -33,7 +33,7 @@ static void show_member(char *to, size_t room, const json_t *object, const char 
 
 static json_t *parse(const char *body, size_t len)
 {
-    return len > 0 && len <= MAX_READ ? json_loadb(body, len, JSON_ALLOW_NUL, NULL) : NULL;
+    return len > 0 && len <= MAX_READ ? json_loadb(body, len, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL) : NULL;
 }
 
 /* Several errors: the first gives reason and field, all give their message. */

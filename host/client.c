@@ -194,8 +194,9 @@ static void describe(struct hl_call *c, const struct hl_http_answer *a, const st
 {
     struct hl_failure *f = &c->failure;
     char text[sizeof f->message];
-    if (a->net == HL_NET_UNUSABLE && c->answer.too_big)
-        snprintf(f->message, sizeof f->message, "the answer is larger than %d MB", HL_MAX_BODY / 1024 / 1024);
+    if (a->net == HL_NET_UNUSABLE)
+        snprintf(f->message, sizeof f->message, "the answer is larger than %d MB, or its headers than %d KB",
+                 HL_MAX_BODY / 1024 / 1024, HL_HTTP_MAX_HEADERS / 1024);
     else if (a->net == HL_NET_ANSWER && a->status >= 300 && a->status < 400)
         snprintf(f->message, sizeof f->message, "the API moved to %s; set AURA_BASE_URL",
                  a->location[0] ? a->location : "an unnamed place");

@@ -211,7 +211,7 @@ int hl_fs_append(const char *path, const void *data, size_t len, mode_t mode)
     return err == HALO_OK && created ? hl_fs_sync_parent(path) : err;
 }
 
-int hl_fs_mkdirs(const char *path, mode_t mode)
+static int make_dir(const char *path, mode_t mode)
 {
     struct stat st;
     if (mkdir(path, mode & 0777) == 0) {
@@ -219,22 +219,24 @@ int hl_fs_mkdirs(const char *path, mode_t mode)
             return HALO_IO;
         return hl_fs_sync_parent(path);
     }
-    if (errno == EEXIST) {
-        if (stat(path, &st) != 0)
-            return HALO_IO;
-        errno = ENOTDIR;
-        return S_ISDIR(st.st_mode) ? HALO_OK : HALO_IO;
-    }
-    if (errno != ENOENT || !*path)
+    if (errno != EEXIST || stat(path, &st) != 0)
         return HALO_IO;
+    errno = ENOTDIR;
+    return S_ISDIR(st.st_mode) ? HALO_OK : HALO_IO;
+}
+
+int hl_fs_mkdirs(const char *path, mode_t mode)
+{
+    int err = make_dir(path, mode);
+    if (err == HALO_OK || errno != ENOENT || !*path)
+        return err;
     char *parent = parent_of(path);
     if (!parent)
         return no_memory();
-    int err = HALO_IO; /* the parent of "." or "/" cannot be missing: stops there */
     if (strcmp(parent, path) != 0 && strcmp(parent, ".") != 0)
         err = hl_fs_mkdirs(parent, mode);
     free(parent);
-    return err == HALO_OK ? hl_fs_mkdirs(path, mode) : err;
+    return err == HALO_OK ? make_dir(path, mode) : err; /* once: some file systems always say ENOENT */
 }
 
 /* Copies what is left in `in` to `out`. */
@@ -299,8 +301,20 @@ static int rename_new(const char *from, const char *to)
     return unlink(from);
 }
 
+static int sync_file(const char *path)
+{
+    int fd = open_retry(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+    if (fd < 0)
+        return HALO_IO;
+    int err = fsync(fd) == 0 ? HALO_OK : HALO_IO;
+    close_quietly(fd);
+    return err;
+}
+
 int hl_fs_move(const char *from, const char *to)
 {
+    if (sync_file(from) != HALO_OK) /* whoever wrote it may not have */
+        return HALO_IO;
     if (rename_new(from, to) != 0) {
         if (errno != EXDEV)
             return HALO_IO;

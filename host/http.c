@@ -151,7 +151,9 @@ static void on_done(struct hl_transfer *t, CURLcode result)
     copy_header(t->easy, "X-Tyk-Api-Expires", a->deprecated, sizeof a->deprecated);
     if (status >= 300 && status < 400)
         copy_header(t->easy, "Location", a->location, sizeof a->location);
-    if (result != CURLE_OK)
+    if (result == CURLE_SEND_FAIL_REWIND) /* curl wanted to send the body a second time */
+        snprintf(a->error, sizeof a->error, "the connection broke after the request was sent");
+    else if (result != CURLE_OK)
         snprintf(a->error, sizeof a->error, "%s", h->error[0] ? h->error : curl_easy_strerror(result));
     release(h);
     h->done(h);

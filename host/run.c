@@ -124,7 +124,7 @@ static void push_message(lua_State *L, struct hl_task *t)
         hint = lua_getfield(L, error, "hint") == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
     }
     lua_getiuservalue(L, task, 3);
-    if (fault)
+    if (fault && !(lua_istable(L, error) && t->err == HALO_SCRIPT)) /* a failure told as a table is no bug */
         trace = lua_tostring(L, -1);
     push_text(L, error);
     lua_pushfstring(L, "%s%s%s%s%s%s%s", lua_tostring(L, -1), site ? "\n  at: " : "", site ? site : "",

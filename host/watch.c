@@ -44,7 +44,7 @@ static void schedule(struct hl_watch *w)
     char want[128], last[208];
     wanted(w, want, sizeof want);
     snprintf(last, sizeof last, "%.200s", w->call.failure.err ? w->call.failure.message : "");
-    snprintf(w->failure.message, sizeof w->failure.message, "not %s after %.0f s: last seen %s%s%s", want,
+    snprintf(w->failure.message, sizeof w->failure.message, "not %s after %g s: last seen %s%s%s", want,
              (double)w->timeout_ms / 1000, w->status[0] ? w->status : "nothing",
              last[0] ? "; the last look failed: " : "", last);
     end(w, HALO_TIMEOUT);

@@ -6,10 +6,16 @@
 #include <string>
 
 struct CloseHost {
-    void operator()(halo_host *h) const { halo_close(h); }
+    void operator()(halo_host *h) const
+    {
+        halo_close(h);
+    }
 };
 struct ReleaseRun {
-    void operator()(halo_run *r) const { halo_release(r); }
+    void operator()(halo_run *r) const
+    {
+        halo_release(r);
+    }
 };
 using Host = std::unique_ptr<halo_host, CloseHost>;
 using Run = std::unique_ptr<halo_run, ReleaseRun>;

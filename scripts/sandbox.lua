@@ -1,0 +1,95 @@
+local clock = require "clock"
+local fail = require "fail"
+local fs = require "fs"
+local httpd = require "httpd"
+local json = require "json"
+local sandbox = require "sandbox"
+local switches = require "sandbox.switches"
+local task = require "task"
+local ui = require "ui"
+
+---A seed as a table.
+local function read_seed(path)
+    local ok, data = pcall(json.decode, fs.read(path))
+    if not ok or type(data) ~= "table" then
+        fail("usage", path .. " is not a JSON object", { op = "sandbox" })
+    end
+    return data
+end
+
+local function new_service(args)
+    local chosen, message = switches.read(args.switch)
+    if not chosen then
+        fail("usage", "--switch: " .. message, { op = "sandbox" })
+    end
+    local service
+    service, message = sandbox.new {
+        now = clock.now, speed = args.speed, token_ttl = args.token_ttl, lenient = args.lenient,
+        random_seed = math.tointeger(clock.now() * 1e6 // 1), switches = chosen, warn = ui.warn,
+        seed = args.seed and read_seed(args.seed),
+    }
+    return service or fail("usage", (args.seed or "--switch") .. ": " .. message, { op = "sandbox" })
+end
+
+---A file that stands for the export from the Aura Console, for the demo.
+local function sample_backup()
+    local path = fs.tempdir() .. "/orders-prod.backup"
+    fs.write(path, "DZV1" .. ("sample backup of orders-prod, made by halo sandbox\n"):rep(2000))
+    return path
+end
+
+local function serve(service, req)
+    req:reply(service:handle(req))
+end
+
+local function serve_late(service, req, seconds)
+    task.sleep(seconds)
+    serve(service, req)
+end
+
+---@type halo.Script
+return {
+    summary = "Run a local emulator of the Aura API, to try things out and to test.",
+    effect  = "read",
+    args    = {
+        { "port",      "integer", "port on 127.0.0.1; 0 takes a free one", default = 8765, min = 0, max = 65535 },
+        { "speed",     "number",  "times faster than the real service; 1 = real durations", default = 60,
+            min = 0.001, max = 1000000 },
+        { "seed",      "file",    "a captured instance-config.json, or a state of the sandbox", optional = true },
+        { "latency",   "number",  "milliseconds that every answer takes longer", default = 0, min = 0, max = 600000 },
+        { "token_ttl", "integer", "seconds a token is good for", default = 3600, min = 1 },
+        { "lenient",   "boolean", "take also what the sources dispute: no Content-Type, sizes as 8 or 8Gi" },
+        { "switch",    "string",  "name=value,... (listed below)", default = "" },
+        { "demo",      "boolean", "also make a sample backup file and print DUMP_FILE (halo --sandbox does)" },
+    },
+    details = [[
+It prints the lines to paste into the shell that is to use it, and runs until it is interrupted.
+`GET /_sandbox/state` shows everything, `POST /_sandbox/state` changes it; what the first prints can be given
+to --seed. The limits of 125 requests a minute and 15 tokens an hour are real ones, whatever the speed.
+
+Switches:
+]] .. switches.help(),
+    examples = { "halo sandbox", "halo sandbox --port 0 --speed 600 --seed instance-config.json",
+        "halo sandbox --switch expired=403,running_lag=20" },
+    run = function(args)
+        local service = new_service(args)
+        local server = httpd.listen { port = args.port, address = "127.0.0.1" }
+        print("export AURA_BASE_URL=http://127.0.0.1:" .. server.port)
+        print("export AURA_CLIENT_ID=sandbox")
+        print("export AURA_CLIENT_SECRET=sandbox")
+        print("export INSTANCE_ID=" .. service.main)
+        if args.demo then
+            print("export DUMP_FILE=" .. sample_backup())
+        end
+        print("ready")
+        local seconds = args.latency / 1000
+        while true do
+            local req = server:next()
+            if seconds > 0 then
+                task.spawn(serve_late, service, req, seconds)
+            else
+                serve(service, req)
+            end
+        end
+    end,
+}

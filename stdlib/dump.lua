@@ -1,0 +1,113 @@
+---The database dump that an operator exported from the Aura Console.
+local fail = require "fail"
+local fs = require "fs"
+local process = require "process"
+local report = require "report"
+
+local M = {}
+
+---@param path string
+---@return "dump"|"backup"|nil extension
+function M.extension(path)
+    local extension = (path:match("%.([^./]+)$") or ""):lower()
+    return (extension == "dump" or extension == "backup") and extension or nil
+end
+
+---What is plainly no dump, told from its first bytes.
+---@param head string the first bytes of the file
+---@return string? problem nil when nothing speaks against it
+function M.suspect(head)
+    local first = head:gsub("^\xEF\xBB\xBF", ""):gsub("^[%s%z]+", ""):sub(1, 1)
+    if first == "" then
+        return "holds nothing but blanks"
+    elseif first == "<" then
+        return "is an HTML or XML page (an error page saved by the browser?)"
+    elseif first == "{" or first == "[" then
+        return "is JSON (an error message of the API?)"
+    end
+    return nil
+end
+
+---Checks a dump where it lies; touches nothing.
+---@param path string
+---@return string extension
+---@return integer size in bytes
+function M.check(path)
+    local function wrong(text)
+        fail("usage", ("%s %s"):format(path, text), { op = "dump",
+            hint = "export it in the Aura Console: instance, Snapshots, the menu beside the snapshot, Export" })
+    end
+    local extension = M.extension(path) or wrong("does not end in .dump or .backup")
+    local info = fs.stat(path) or wrong("does not exist")
+    if info.type ~= "file" then
+        wrong("is not a file")
+    elseif info.size == 0 then
+        wrong("is empty")
+    end
+    local f, message = io.open(path, "rb")
+    if not f then
+        wrong("cannot be read: " .. tostring(message))
+    end
+    local head = f:read(4096) or ""
+    f:close()
+    local problem = M.suspect(head)
+    if problem then
+        wrong(problem)
+    end
+    return extension, info.size
+end
+
+-- The same file, however the path is written.
+local function same(a, b)
+    return a:gsub("^%./", ""):gsub("//+", "/") == b:gsub("^%./", ""):gsub("//+", "/")
+end
+
+---Moves a dump into its place, unless it lies there already.
+---@param from string
+---@param to string must not exist, unless it is the same
+function M.keep(from, to)
+    if not same(from, to) then
+        fs.move(from, to)
+    end
+end
+
+---Checks a dump in its place.
+---@param path string
+---@return integer size
+---@return string sha256
+function M.measure(path)
+    local _, bytes = M.check(path)
+    return bytes, fs.sha256(path)
+end
+
+---Fails when another file is in the place of a dump.
+---@param from string
+---@param to string
+function M.check_place(from, to)
+    if fs.stat(to) and not same(from, to) then
+        fail("usage", to .. " exists: not overwritten (choose another --work-dir)")
+    end
+end
+
+---Copies a dump to a bucket with the aws command.
+---@param path string
+---@param url string
+function M.copy_to_s3(path, url)
+    local copy = process.run { "aws", "s3", "cp", "--only-show-errors", path, url, timeout = 24 * 3600 }
+    if copy.code ~= 0 then
+        fail("failed", ("aws s3 cp ended with %s: %s"):format(copy.code or copy.signal,
+            report.clean((copy.stderr or ""):sub(-400))), { op = "copy to S3" })
+    end
+end
+
+---The place of a copy in a bucket, laid out as the runbook has it.
+---@param url string `s3://bucket` or `s3://bucket/prefix`
+---@param id string
+---@param stamp string
+---@param file string name of the dump
+---@return string
+function M.s3_key(url, id, stamp, file)
+    return ("%s/neo4j-backups/%s/%s-%s"):format(url:gsub("/+$", ""), id, stamp, file)
+end
+
+return M

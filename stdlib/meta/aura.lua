@@ -1,0 +1,151 @@
+---@meta aura
+-- For editors only (LuaLS): never loaded. Every call waits without blocking other tasks and raises
+-- an aura.Error; `aura.try.NAME` is the same call returning nil and the error.
+
+---@class aura.Instance
+---@field id string
+---@field name string
+---@field status string
+---@field tenant_id string
+---@field cloud_provider string
+---@field region string
+---@field type string
+---@field memory string
+---@field storage string?
+---@field connection_url string?
+---@field created_at string
+---@field [string] any
+
+---@class aura.Response
+---@field status integer
+---@field request_id string?
+---@field body string the raw text
+---@field attempts integer
+
+---@class aura.Error
+---@field kind string invalid auth forbidden not_found conflict rate_limited api transport timeout failed ambiguous ...
+---@field message string
+---@field op string?
+---@field id string?
+---@field method string?
+---@field path string?
+---@field status integer?
+---@field reason string?
+---@field field string?
+---@field errors table[]?
+---@field request_id string?
+---@field attempts integer?
+---@field hint string? what the operator can do
+---@field body string? a 2xx answer that could not be read
+
+---@class aura
+---@field try aura the same calls, returning nil and the error instead of raising it
+local aura = { snapshot = {}, tenant = {}, key = {} }
+
+---@param options { client_id: string?, client_secret: string?, base_url: string? }
+---@return aura client every function as a method
+function aura.auth(options) end
+
+---@param id string
+---@return aura.Instance, aura.Response
+function aura.get(id) end
+
+---@param filter { tenant_id: string? }?
+---@return aura.Instance[], aura.Response
+function aura.list(filter) end
+
+---@param fields table name type region cloud_provider memory tenant_id; storage version ...
+---@return aura.Instance instance with its password, told only here
+---@return aura.Response
+function aura.create(fields) end
+
+---@param id string
+---@param changes table name memory storage vector_optimized secondaries_count cdc_enrichment_mode ...
+---@return aura.Instance?, aura.Response
+function aura.patch(id, changes) end
+
+---@param id string
+---@return aura.Instance?, aura.Response
+function aura.delete(id) end
+
+---@param id string
+---@return aura.Instance?, aura.Response
+function aura.pause(id) end
+
+---@param id string
+---@return aura.Instance?, aura.Response
+function aura.resume(id) end
+
+---@param id string
+---@param want string|string[] a status, several, or "deleted"
+---@param options { timeout: number?, interval: number?, on_change: fun(status: string, previous: string?, seconds: number)? }?
+---@return aura.Instance? instance nil once deleted
+function aura.wait_for_status(id, want, options) end
+
+---@param id string
+---@param fields { source_instance_id: string, source_snapshot_id: string? }
+---@return aura.Instance?, aura.Response
+function aura.overwrite(id, fields) end
+
+---@param id string
+---@param fields { memory: string?, storage: string? }?
+---@return aura.Instance?, aura.Response
+function aura.upgrade(id, fields) end
+
+---@param fields { node_count: integer, relationship_count: integer, instance_type: string, algorithm_categories: string[]? }
+---@return table, aura.Response
+function aura.sizing(fields) end
+
+---@param method "GET"|"POST"|"PATCH"|"DELETE"
+---@param path string
+---@param body table?
+---@return any, aura.Response
+function aura.request(method, path, body) end
+
+---@param id string
+---@param filter { date: string? }?
+---@return table[], aura.Response
+function aura.snapshot.list(id, filter) end
+
+---@param id string
+---@return { snapshot_id: string }, aura.Response
+function aura.snapshot.create(id) end
+
+---@param id string
+---@param snapshot_id string
+---@return table, aura.Response
+function aura.snapshot.get(id, snapshot_id) end
+
+---@param id string
+---@param snapshot_id string
+---@return aura.Instance?, aura.Response
+function aura.snapshot.restore(id, snapshot_id) end
+
+---@return { id: string, name: string }[], aura.Response
+function aura.tenant.list() end
+
+---@param id string
+---@return { id: string, name: string, instance_configurations: table[] }, aura.Response
+function aura.tenant.get(id) end
+
+---@param id string
+---@return { endpoint: string }, aura.Response
+function aura.tenant.metrics(id) end
+
+---@param filter { tenant_id: string? }?
+---@return table[], aura.Response
+function aura.key.list(filter) end
+
+---@param fields table key_id name cloud_provider instance_type region tenant_id
+---@return table, aura.Response
+function aura.key.create(fields) end
+
+---@param id string
+---@return table, aura.Response
+function aura.key.get(id) end
+
+---@param id string
+---@return nil, aura.Response
+function aura.key.delete(id) end
+
+return aura

@@ -1,0 +1,75 @@
+-- What the native modules do, as far as the pure tests need it, so that they run under plain Lua.
+local M = { options = {}, folders = {}, said = {}, results = {}, effects = {}, sources = {}, scripts = {} }
+
+local function fail(kind, message, fields)
+    local err = { kind = kind, message = message }
+    for key, value in pairs(fields or {}) do
+        err[key] = value
+    end
+    error(setmetatable(err, { __tostring = function(e) return e.message end }))
+end
+
+-- Inside halo the modules under test are loaded already, with the native ones: they are loaded anew.
+for _, name in ipairs { "args", "argtypes", "audit", "creation", "dump", "instance", "library", "migration",
+    "progress", "report", "script", "size", "workdir" } do
+    package.loaded[name] = nil
+end
+local has_json, native_json = pcall(require, "json")
+
+local STANDINS = {
+    fail = fail,
+    json = has_json and native_json or {
+        encode = function(value) return require "cjson".encode(value) end,
+        decode = function(text) return require "cjson".decode(text) end,
+        array = function(t) return t end,
+        null = setmetatable({}, { __tostring = function() return "null" end }),
+    },
+    fs = {
+        list = function() return {} end,
+        read = function(path)
+            local f <close> = assert(io.open(path, "rb"))
+            return f:read("a")
+        end,
+        stat = function(path)
+            local f = io.open(path, "rb")
+            if not f then
+                return nil
+            end
+            local bytes = f:read(0) ~= nil and f:seek("end") or 0
+            local kind = f:read(1) == nil and f:seek("set", 0) and select(3, f:read(1)) == 21 and "directory" or "file"
+            f:close()
+            return { type = kind, size = bytes }
+        end,
+    },
+    ui = {
+        say = function(text) table.insert(M.said, text) end,
+        warn = function(text) table.insert(M.said, text) end,
+        event = function() end,
+        result = function(text) table.insert(M.results, text) end,
+    },
+    halo = {
+        options = function() return M.options end,
+        effect = function(level) table.insert(M.effects, level) end,
+        folder = function(path) table.insert(M.folders, path) end,
+        scripts = function() return M.scripts end,
+        bundled = function(name)
+            if M.sources[name] then
+                return M.sources[name], "@scripts/" .. name .. ".lua"
+            end
+        end,
+    },
+    clock = { monotonic = os.clock, utc = function() return "2026-02-26T15:07:13Z" end },
+    task = {}, process = {}, aura = {},
+}
+
+for name, module in pairs(STANDINS) do
+    package.loaded[name] = module
+end
+
+---Forgets what was recorded and what scripts there are.
+function M.reset()
+    M.said, M.results, M.effects, M.sources, M.scripts = {}, {}, {}, {}, {}
+    M.options, M.folders = {}, {}
+end
+
+return M
