@@ -18,7 +18,7 @@ local function read_seed(path)
 end
 
 local function new_service(args)
-    local chosen, message = switches.read(args.switch)
+    local chosen, message = switches.read(args.switch or "")
     if not chosen then
         fail("usage", "--switch: " .. message, { op = "sandbox" })
     end
@@ -47,6 +47,19 @@ local function serve_late(service, req, seconds)
     serve(service, req)
 end
 
+---Answers until the server is closed. A task for each request only where there is something to wait for.
+local function accept(server, service, latency)
+    local req = server:next()
+    while req do
+        if latency > 0 then
+            task.spawn(serve_late, service, req, latency)
+        else
+            serve(service, req)
+        end
+        req = server:next()
+    end
+end
+
 ---@type halo.Script
 return {
     summary = "Run a local emulator of the Aura API, to try things out and to test.",
@@ -59,7 +72,7 @@ return {
         { "latency",   "number",  "milliseconds that every answer takes longer", default = 0, min = 0, max = 600000 },
         { "token_ttl", "integer", "seconds a token is good for", default = 3600, min = 1 },
         { "lenient",   "boolean", "take also what the sources dispute: no Content-Type, sizes as 8 or 8Gi" },
-        { "switch",    "string",  "name=value,... (listed below)", default = "" },
+        { "switch",    "string",  "name=value,... (listed below)", optional = true },
         { "demo",      "boolean", "also make a sample backup file and print DUMP_FILE (halo --sandbox does)" },
     },
     details = [[
@@ -77,19 +90,22 @@ Switches:
         print("export AURA_BASE_URL=http://127.0.0.1:" .. server.port)
         print("export AURA_CLIENT_ID=sandbox")
         print("export AURA_CLIENT_SECRET=sandbox")
-        print("export INSTANCE_ID=" .. service.main)
-        if args.demo then
-            print("export DUMP_FILE=" .. sample_backup())
+        if service.main then
+            print("export INSTANCE_ID=" .. service.main)
+        end
+        local backup = args.demo and sample_backup()
+        if backup then
+            print("export DUMP_FILE=" .. backup)
         end
         print("ready")
-        local seconds = args.latency / 1000
-        while true do
-            local req = server:next()
-            if seconds > 0 then
-                task.spawn(serve_late, service, req, seconds)
-            else
-                serve(service, req)
-            end
+        local ok, err = pcall(accept, server, service, args.latency / 1000)
+        server:close()
+        if backup then
+            os.remove(backup)                             -- gone already when a migration moved it in
+            os.remove((backup:match("^(.*)/")))
+        end
+        if not ok and (type(err) == "table" and err.kind) ~= "cancelled" then        -- being interrupted is how it ends
+            error(err, 0)
         end
     end,
 }

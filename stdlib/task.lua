@@ -34,7 +34,7 @@ function M.all(list, fn, options)
             results[i] = fn(list[i], i)
         end
     end
-    local scope <close> = setmetatable({}, { __close = function() end_all(tasks) end })
+    local _scope <close> = setmetatable({}, { __close = function() end_all(tasks) end })
     for i = 1, math.min(limit, #list) do
         tasks[i] = core.spawn(function()
             local ok, err = xpcall(work, function(e) return e end)
@@ -67,7 +67,7 @@ function M.timeout(seconds, fn)
         late = true
         t:cancel()
     end)
-    local scope <close> = setmetatable({}, { __close = function() end_all { t, timer } end })
+    local _scope <close> = setmetatable({}, { __close = function() end_all { t, timer } end })
     local result = table.pack(pcall(t.wait, t))
     if result[1] then
         return table.unpack(result, 2, result.n)

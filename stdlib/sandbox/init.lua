@@ -23,7 +23,7 @@ Service.__index = Service
 ---@class sandbox.Options
 ---@field now fun(): number seconds since 1970
 ---@field speed number? times faster than the real service; 1
----@field seed table? a state, or a captured instance; is added to the example
+---@field seed table? a state, or a captured instance: see `seed.load`
 ---@field token_ttl integer? seconds; 3600
 ---@field lenient boolean? take also what the sources dispute
 ---@field random_seed integer? for ids and passwords; 1
@@ -91,11 +91,8 @@ local EMPTY = {}
 ---The body of a request as a table.
 local function read(service, req, route)
     local kind = req.headers["content-type"]
-    if not kind then
-        if not service.lenient and not route.open then
-            answers.gateway(415, "Content-Type must be application/json")
-        end
-    elseif not kind:lower():match("^%s*application/json%s*;?") then
+    local known = not kind and service.lenient or kind and kind:lower():match("^%s*application/json%s*%f[;%z]")
+    if not known and not route.open then
         answers.gateway(415, "Content-Type must be application/json")
     end
     local body = req.body

@@ -165,7 +165,8 @@ local function captured(shown)
 end
 
 ---Puts a seed into the service.
----@param data table a state, or a captured `{ data = instance or list of them }`
+---@param data table a state (in place of the example when it has tenants, else added to it), or a captured
+---  `{ data = instance or list of them }`, which is added
 ---@return boolean? ok
 ---@return string? message
 function M.load(service, data)
@@ -180,8 +181,15 @@ function M.load(service, data)
     if not (data.instances or data.tenants or data.keys) then
         return nil, "holds neither an instance ({\"data\": {...}}) nor a state of the sandbox"
     end
+    if data.tenants then                 -- a whole state, in place of the example
+        service:clear()
+    end
     M.merge(service, data)
-    service.main = shown and data.instances[1].id or service.main
+    if shown then
+        service.main = data.instances[1].id
+    elseif not service.instances[service.main] then
+        service.main = service.order[1] and service.order[1].id
+    end
     if type(data.switches) == "table" then
         return require "sandbox.switches".set(service.switches, data.switches)
     end

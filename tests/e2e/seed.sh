@@ -11,7 +11,7 @@ fast_sleep="sleep() { command sleep \$(awk \"BEGIN { print \$1 / $speed }\"); }"
 
 # answer CODE: runs curl commands with -i added and takes the status of their answers
 answers() {
-    bash -c "curl() { command curl -i \"\$@\"; }; $1" | tr -d '\r' | awk '/^HTTP\// { print $2 }' | tr '\n' ' '
+    bash -c "curl() { command curl -i \"\$@\"; }; $1" | grep -ao 'HTTP/1.1 [0-9]*' | cut -d' ' -f2 | tr '\n' ' '
 }
 
 start_sandbox --speed $speed

@@ -119,8 +119,13 @@ function TestGateway.test_every_post_and_patch_needs_a_content_type()
         { "PATCH", "/" .. PRO }, { "POST", "/" .. PRO .. "/snapshots" }, { "POST", "/" .. PRO .. "/upgrade" } } do
         lu.assertEquals(b:send(case[1], "/v1/instances" .. case[2], "", headers), 415)
     end
-    headers["content-type"] = FORM
-    lu.assertEquals(b:send("POST", "/v1/instances/" .. PRO .. "/pause", "", headers), 415)
+    for _, kind in ipairs { FORM, "application/jsonp", "text/plain" } do
+        headers["content-type"] = kind
+        lu.assertEquals(b:send("POST", "/v1/instances/" .. PRO .. "/pause", "", headers), 415)
+    end
+    headers["content-type"] = "Application/JSON; charset=utf-8"
+    lu.assertEquals(b:send("POST", "/v1/instances/" .. VDC .. "/pause", "", headers), 202)
+    lu.assertEquals(b:send("POST", "/_sandbox/state", "{}", {}), 200)
     lu.assertEquals(b:send("DELETE", "/v1/instances/" .. PRO, "", { authorization = "Bearer " .. b.token }), 202)
 end
 
@@ -213,6 +218,8 @@ function TestState.test_state_shows_all_and_can_be_the_seed()
     lu.assertEquals(state.requests["POST /oauth/token"], 1)
     lu.assertEquals(state.tokens, { valid = 1, issued = 1 })
     local again = box { seed = state }
+    b:change { instances = { { id = PRO, deleted = true } } }
+    lu.assertEquals(box { seed = select(2, b:send("GET", "/_sandbox/state")) }:status(PRO), 404)
     again:pass(10)
     lu.assertEquals(again:status(made.id), "creating")
     again:pass(206)

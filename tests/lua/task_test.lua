@@ -30,7 +30,7 @@ function TestWaits:test_in_metamethods_iterators_and_close()
     lu.assertEquals(n, 6)
     local closed = false
     do
-        local c <close> = setmetatable({}, { __close = function() nap() closed = true end })
+        local _c <close> = setmetatable({}, { __close = function() nap() closed = true end })
     end
     lu.assertTrue(closed)
 end
@@ -156,7 +156,7 @@ function TestTasks:test_timeout()
     lu.assertEquals({ task.timeout(60, function() nap() return "a", nil, "c" end) }, { "a", nil, "c" })
     local closed = false
     lu.assertEquals(kind_of(task.timeout, 0.01, function()
-        local c <close> = setmetatable({}, { __close = function() nap() closed = true end })
+        local _c <close> = setmetatable({}, { __close = function() nap() closed = true end })
         task.sleep(60)
     end), "timeout")
     lu.assertTrue(closed)
@@ -166,7 +166,7 @@ end
 function TestTasks:test_cancel_is_raised_in_the_wait_and_closers_may_wait()
     local seen
     local t = task.spawn(function()
-        local c <close> = setmetatable({}, { __close = function() nap() seen = "closed" end })
+        local _c <close> = setmetatable({}, { __close = function() nap() seen = "closed" end })
         task.sleep(60)
     end)
     nap()
