@@ -72,11 +72,10 @@ static int decode_errors(lua_State *L)
 
 int hl_raise_failure(lua_State *L, const struct hl_failure *f, const char *op, const struct hl_call *c)
 {
-    static const char *const METHODS[] = { [HL_GET] = "GET", [HL_DELETE] = "DELETE", [HL_POST] = "POST", [HL_PATCH] = "PATCH" };
     hl_push_error(L, f->err, op, "%s", f->message[0] ? f->message : halo_strerror(f->err));
     int error = lua_gettop(L);
     set_text(L, "id", c->id);
-    set_text(L, "method", METHODS[c->method]);
+    set_text(L, "method", hl_method_name(c->method));
     set_text(L, "path", c->path);
     set_text(L, "reason", f->reason);
     set_text(L, "field", f->field);

@@ -1,3 +1,5 @@
+#include "modules.h"
+
 #ifdef HALO_HTTPD
 
 #include "httpd.h"

@@ -247,7 +247,7 @@ static int start(struct run *r, char *const argv[])
     return 0;
 }
 
-/* Pushes the strings of the table at 1, then an array of them.           [-0, +(n+1), e] */
+/* Pushes the strings of the table at 1, then an array of them. [-0, +(n+1), e] */
 static char **push_argv(lua_State *L)
 {
     lua_Integer n = (lua_Integer)lua_rawlen(L, 1);

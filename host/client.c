@@ -1,6 +1,5 @@
 #include "client.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,50 +7,9 @@
 #include <unistd.h>
 
 #include "answer.h"
-
-static const char *const METHODS[] = { [HL_GET] = "GET", [HL_DELETE] = "DELETE", [HL_POST] = "POST", [HL_PATCH] = "PATCH" };
+#include "baseurl.h"
 
 static void step(struct hl_call *c);
-
-static bool is_loopback(const char *host)
-{
-    struct in_addr v4;
-    return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
-           (inet_pton(AF_INET, host, &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127);
-}
-
-int hl_base_url_check(const char *url, char *why, size_t room)
-{
-    bool plain = strncasecmp(url, "http://", 7) == 0;
-    if (!plain && strncasecmp(url, "https://", 8) != 0) {
-        snprintf(why, room, "the base URL must begin with https:// (or http:// for loopback)");
-        return HALO_USAGE;
-    }
-    const char *authority = url + (plain ? 7 : 8);
-    size_t len = strcspn(authority, "/?#");
-    const char *end = authority + len;
-    for (const char *p = url; *p; p++)
-        if ((unsigned char)*p <= ' ' || (unsigned char)*p == 127 || *p == '\\') {
-            snprintf(why, room, "the base URL holds a blank, a control character or a backslash");
-            return HALO_USAGE;
-        }
-    if (len == 0 || memchr(authority, '@', len)) {
-        snprintf(why, room, "the base URL must name a host, without a user");
-        return HALO_USAGE;
-    }
-    if (*end && strcmp(end, "/") != 0) {
-        snprintf(why, room, "the base URL must not have a path (halo adds /v1 itself)");
-        return HALO_USAGE;
-    }
-    char host[256];
-    size_t host_len = *authority == '[' ? strcspn(authority, "]") + 1 : strcspn(authority, ":/?#");
-    snprintf(host, sizeof host, "%.*s", (int)(host_len < 255 ? host_len : 255), authority);
-    if (plain && !is_loopback(host)) {
-        snprintf(why, room, "plain http is only allowed to loopback: use https for %s", host);
-        return HALO_USAGE;
-    }
-    return HALO_OK;
-}
 
 int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base_url, const char *client_id,
                   const char *client_secret, int per_minute, char *why, size_t room)
@@ -88,6 +46,7 @@ void hl_client_unref(struct hl_client *c)
 {
     if (!c || --c->refs > 0)
         return;
+    hl_timer_stop(c->loop, &c->turn);
     hl_token_free(&c->token);
     hl_http_pool_free(&c->pool);
     free(c->base_url);
@@ -178,7 +137,7 @@ static void on_token(struct hl_token_wait *w, const struct hl_failure *failed)
 static void report(struct hl_call *c, const struct hl_http_answer *a)
 {
     struct hl_client *client = c->client;
-    struct hl_sent s = { METHODS[c->method],   c->path,  a->status, hl_loop_now(client->loop) - c->sent_ms,
+    struct hl_sent s = { hl_method_name(c->method),   c->path,  a->status, hl_loop_now(client->loop) - c->sent_ms,
                          a->request_id, a->error, c->attempts };
     if (client->sent)
         client->sent(client->ud, &s);
@@ -205,7 +164,7 @@ static void describe(struct hl_call *c, const struct hl_http_answer *a, const st
     else if (!f->message[0])
         snprintf(f->message, sizeof f->message, "%s", halo_strerror(out->err));
     const char *note = hl_retry_note_text(out->note);
-    if (*note) {
+    if (*note && !(out->note == HL_NOTE_ATTEMPTS && c->attempts == 1)) { /* it was not to be repeated */
         snprintf(text, sizeof text, "%.380s (%s)", f->message, note);
         memcpy(f->message, text, sizeof text);
     }
@@ -281,7 +240,7 @@ static int start_wire(struct hl_call *c)
     if (asprintf(&url, "%s%s", client->base_url, c->path) < 0)
         return HALO_NOMEM;
     bool writes = c->method == HL_POST || c->method == HL_PATCH;
-    struct hl_http_request r = { .method = METHODS[c->method],
+    struct hl_http_request r = { .method = hl_method_name(c->method),
                                  .url = url,
                                  .body = c->body ? c->body : writes ? "{}" : NULL,
                                  .body_len = c->body ? c->body_len : writes ? 2 : 0,
@@ -291,6 +250,8 @@ static int start_wire(struct hl_call *c)
                                  .timeout_ms = left > 1 ? left : 1,
                                  .connect_ms = HL_CONNECT_TIMEOUT_MS,
                                  .max_body = HL_MAX_BODY };
+    if (c->attempts == 0)
+        c->begun_ms = hl_loop_now(client->loop);
     c->generation = client->token.generation;
     c->attempts++;
     c->sent_ms = hl_loop_now(client->loop);
@@ -299,33 +260,86 @@ static int start_wire(struct hl_call *c)
     return err;
 }
 
-/* One step of a call's life; callbacks bring it back here. */
+/* ---- turns ----------------------------------------------------------------------------- */
+
+static struct hl_turns *queue_of(struct hl_call *c)
+{
+    return c->effect > HALO_READ ? &c->client->actions : &c->client->reads;
+}
+
+static void leave_turns(struct hl_call *c)
+{
+    struct hl_turns *q = queue_of(c);
+    if (c->turn_prev)
+        c->turn_prev->turn_next = c->turn_next;
+    else
+        q->first = c->turn_next;
+    if (c->turn_next)
+        c->turn_next->turn_prev = c->turn_prev;
+    else
+        q->last = c->turn_prev;
+    c->turn_prev = c->turn_next = NULL;
+}
+
+static void on_turn(struct hl_timer *t);
+
+/* Gives turns to those who wait, until the governor says to wait. */
+static void give_turns(struct hl_client *client)
+{
+    struct hl_loop *loop = client->loop;
+    for (struct hl_call *c; (c = client->actions.first ? client->actions.first : client->reads.first) != NULL;) {
+        int64_t wait = hl_governor_take(&client->governor, hl_loop_now(loop));
+        if (wait > 0 && hl_timer_start(loop, &client->turn, wait, on_turn) == HALO_OK)
+            return;
+        leave_turns(c);
+        c->state = HL_CALL_WIRE;
+        step(c);
+    }
+}
+
+static void on_turn(struct hl_timer *t)
+{
+    give_turns((struct hl_client *)((char *)t - offsetof(struct hl_client, turn)));
+}
+
+static void join_turns(struct hl_call *c)
+{
+    struct hl_turns *q = queue_of(c);
+    c->state = HL_CALL_TURN;
+    c->turn_prev = q->last;
+    if (q->last)
+        q->last->turn_next = c;
+    else
+        q->first = c;
+    q->last = c;
+    if (c->client->turn.place == 0)
+        give_turns(c->client);
+}
+
+/* ---- a call's life --------------------------------------------------------------------- */
+
+/* One step; callbacks bring it back here. */
 static void step(struct hl_call *c)
 {
-    int64_t now = hl_loop_now(c->client->loop), wait;
-    if (elapsed(c) >= deadline(c)) {
+    if (c->attempts > 0 && elapsed(c) >= deadline(c)) {
         fail(c, c->maybe_done ? HALO_AMBIGUOUS : HALO_TIMEOUT, "no success before the deadline of the call");
         return;
     }
     switch (c->state) {
     case HL_CALL_TOKEN:
-        if (!hl_token_get(&c->client->token, &c->token_wait, on_token))
-            return;
-        c->state = HL_CALL_TURN; /* fall through */
-    case HL_CALL_TURN:
-        wait = hl_governor_take(&c->client->governor, now);
-        if (wait > 0) {
-            int64_t left = deadline(c) - elapsed(c);
-            c->state = HL_CALL_TOKEN; /* the token may end while this waits */
-            sleep_then_step(c, wait < left ? wait : left);
-            return;
-        }
-        c->state = HL_CALL_WIRE; /* fall through */
+        if (hl_token_get(&c->client->token, &c->token_wait, on_token))
+            join_turns(c);
+        return;
     case HL_CALL_WIRE:
-        if (start_wire(c) != HALO_OK)
+        if (!c->client->token.value) { /* refused while this waited for its turn */
+            c->state = HL_CALL_TOKEN;
+            step(c);
+        } else if (start_wire(c) != HALO_OK) {
             fail(c, HALO_NOMEM, halo_strerror(HALO_NOMEM));
+        }
         return;
     case HL_CALL_IDLE:
+    case HL_CALL_TURN:
     case HL_CALL_RETRY:
     case HL_CALL_DONE:
         return;
@@ -345,6 +359,8 @@ void hl_call_end(struct hl_call *c)
 {
     if (c->client) {
         hl_token_leave(&c->client->token, &c->token_wait);
+        if (c->state == HL_CALL_TURN)
+            leave_turns(c);
         hl_timer_stop(c->client->loop, &c->timer);
         if (c->http.pool)
             hl_http_reset(&c->http);

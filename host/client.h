@@ -2,6 +2,8 @@
  *
  *     TOKEN -> TURN -> WIRE -> DONE     with RETRY (back to TOKEN) as retry.h decides
  *
+ * Turns are given as the governor allows, first come first served, actions before reads. The
+ * deadline of a call runs from its first request on: waiting for the first turn is not counted.
  * A call ends by its callback exactly once, unless hl_call_end gives it up before. */
 #ifndef HL_CLIENT_H
 #define HL_CLIENT_H
@@ -38,6 +40,8 @@ struct hl_client {
     struct hl_http_pool pool;
     struct hl_token token;
     struct hl_governor governor;
+    struct hl_turns { struct hl_call *first, *last; } actions, reads; /* who waits for a turn */
+    struct hl_timer turn;
     char *base_url, *ca_file;
     struct hl_accepted accepted[HL_REMEMBERED];
     unsigned accepted_next;
@@ -72,6 +76,7 @@ struct hl_call {
     enum hl_call_state state;
     struct hl_client *client;
     struct hl_token_wait token_wait;
+    struct hl_call *turn_prev, *turn_next;
     struct hl_timer timer;
     struct hl_http http;
     unsigned generation;
@@ -79,10 +84,6 @@ struct hl_call {
     bool renewed, maybe_done;
     int64_t begun_ms, sent_ms;
 };
-
-/* Checks a base URL: https, or http to loopback; no path beyond a trailing slash. Returns HALO_OK,
- * or HALO_USAGE with a reason in why. */
-int hl_base_url_check(const char *url, char *why, size_t room);
 
 /* Strings are copied. Errors: HALO_NOMEM, HALO_USAGE with a reason in why. */
 int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base_url, const char *client_id,

@@ -236,7 +236,8 @@ int hl_fs_mkdirs(const char *path, mode_t mode)
     if (strcmp(parent, path) != 0 && strcmp(parent, ".") != 0)
         err = hl_fs_mkdirs(parent, mode);
     free(parent);
-    return err == HALO_OK ? make_dir(path, mode) : err; /* once: some file systems always say ENOENT */
+    return err == HALO_OK ? make_dir(path, mode)
+                          : err; /* once: some file systems always say ENOENT */
 }
 
 /* Copies what is left in `in` to `out`. */

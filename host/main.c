@@ -285,7 +285,7 @@ static int run_script(struct options *o, char **words)
         fprintf(stderr, "halo: cannot write to stdout\n");
         code = code ? code : 1;
     }
-    return signalled && err == HALO_CANCELLED ? 128 + (int)signalled : code;
+    return signalled && err != HALO_OK ? 128 + (int)signalled : code;
 }
 
 int main(int argc, char **argv)

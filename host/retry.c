@@ -185,6 +185,14 @@ struct hl_retry_out hl_retry(const struct hl_retry_in *in)
                 HL_NOTE_NONE);
 }
 
+const char *hl_method_name(enum hl_method method)
+{
+    static const char *const NAMES[] = {
+        [HL_GET] = "GET", [HL_DELETE] = "DELETE", [HL_POST] = "POST", [HL_PATCH] = "PATCH"
+    };
+    return NAMES[method];
+}
+
 int hl_status_error(int status)
 {
     static const struct {

@@ -34,6 +34,7 @@ enum {
 };
 
 enum hl_method { HL_GET, HL_DELETE, HL_POST, HL_PATCH };
+const char *hl_method_name(enum hl_method method); /* "GET" */
 
 /* How the transfer itself went. */
 enum hl_net {

@@ -1,0 +1,136 @@
+-- For the tests of the primitives: the emulator of sandbox_box.lua behind real HTTP, in this very process. Its clock
+-- is the test's, and goes on by `step` seconds with every request, so that nothing waits for real.
+local aura = require "aura"
+local httpd = require "httpd"
+local json = require "json"
+local lu = require "luaunit"
+local sandbox_box = require "sandbox_box"
+local server = require "server"
+local task = require "task"
+
+local M = setmetatable({}, { __index = sandbox_box })
+
+local http = httpd.listen {}
+local current                       -- the box that answers
+
+M.base_url = "http://127.0.0.1:" .. http.port
+-- The first client of a run is the default one, which `aura.get` and so on use.
+aura.auth { base_url = M.base_url, client_id = "sandbox", client_secret = "sandbox" }
+
+task.spawn(function()
+    while true do
+        local req = http:next()
+        current:answer(req)
+    end
+end)
+
+local Box = {}
+Box.__index = Box
+
+---A fresh emulator that answers from now on, with a client `c` of its own.
+---@param options table? as for require "sandbox".new; limits of tokens and requests are off unless switched on
+function M.start(options)
+    options = options or {}
+    options.switches = options.switches or {}
+    options.switches.token_rate = options.switches.token_rate or 0
+    local self = sandbox_box.new(options)
+    setmetatable(Box, getmetatable(self))
+    setmetatable(self, Box)
+    self.step, self.log, self.used = 0, {}, self.service:issued()
+    self.c = self:client()
+    current = self
+    return self
+end
+
+---Another client; every one may send 20 requests at once before it is slowed down.
+function Box:client(id, secret)
+    return aura.auth { base_url = M.base_url, client_id = id or "sandbox", client_secret = secret or "sandbox" }
+end
+
+function Box:answer(req)
+    local token = req.path == "/oauth/token"
+    self.at = self.at + (token and 0 or self.step)
+    local status, headers, text = self.service:handle(req)
+    self.log[#self.log + 1] = { what = req.method .. " " .. req.path, query = req.query, body = req.body,
+        sent = req.headers, status = status, headers = headers, text = text, token = token }
+    req:reply(status, headers, text)
+end
+
+---The last thing that was asked over HTTP, tokens aside; and how many there were.
+function Box:last()
+    local n, last = 0, nil
+    for _, entry in ipairs(self.log) do
+        if not entry.token then
+            n, last = n + 1, entry
+        end
+    end
+    return last, n
+end
+
+---The statuses of all answers over HTTP, tokens aside, such as { 401, 200 }.
+function Box:answers()
+    local list = {}
+    for _, entry in ipairs(self.log) do
+        list[#list + 1] = not entry.token and entry.status or nil
+    end
+    return list
+end
+
+---Tokens given out over HTTP.
+function Box:tokens()
+    return self.service:issued() - self.used
+end
+
+---The emulator's own record of an instance; nil when it is gone.
+function Box:record(id)
+    self:send("GET", "/_sandbox/state")                  -- brings it up to now
+    return self.service.instances[id]
+end
+
+---Puts an instance into a state.
+function Box:put(id, fields)
+    fields.id = id
+    local status, body = self:change { instances = { fields } }
+    lu.assertEquals(status, 200, json.encode(body))
+end
+
+---The id of an example's finished snapshot, which can be exported, and of one that cannot.
+function Box:snapshots(id)
+    local list = self.service.instances[id].snapshots
+    return list[1].snapshot_id, list[2].snapshot_id
+end
+
+---The names of all primitives that the module has: "get", "snapshot.create", ...
+function M.primitives()
+    local names = {}
+    local function add(prefix, from)
+        for name, value in pairs(from) do
+            if type(value) == "function" then
+                names[prefix .. name] = true
+            elseif name ~= "try" then
+                add(prefix .. name .. ".", value)
+            end
+        end
+    end
+    add("", aura)
+    names.auth = nil
+    return names
+end
+
+---A primitive by its full name: of the module, of module.try, of a client or of client.try.
+---@return function call the client, if it is one, is its first argument already
+function M.primitive(where, name)
+    local space, short = name:match("^(%w+)%.([%w_]+)$")
+    local owner = space and where[space] or where
+    local fn = owner[short or name]
+    if type(where) == "table" then
+        return fn
+    end
+    return function(...)
+        return fn(owner, ...)
+    end
+end
+
+M.failure = server.failure
+
+return M
