@@ -9,9 +9,12 @@
 #include "task.h"
 
 #define CALL "aura.call"
-enum { ARGS = 4, SELF = ARGS + 1 }; /* most arguments of a primitive; where its userdata stands */
+enum {
+    ARGS = 4,
+    SELF = ARGS + 1
+}; /* most arguments of a primitive; where its userdata stands */
 
-/* ---- effects --------------------------------------------------------------------------- */
+/* ---- effects ---- */
 
 static const char *effect_name(int effect)
 {
@@ -26,11 +29,12 @@ static void check_effect(lua_State *L, int effect, const char *op)
         return;
     if (h->cfg.dry_run)
         hl_raise(L, HALO_DENIED, op, "not done: this is a dry run");
-    hl_raise(L, HALO_DENIED, op, "this call has the effect \"%s\", but the script may only \"%s\"", effect_name(effect),
-             effect_name(run->effect));
+    hl_raise(L, HALO_DENIED, op,
+             "this call has the effect \"%s\", but the script may only \"%s\"",
+             effect_name(effect), effect_name(run->effect));
 }
 
-/* ---- the generic call ------------------------------------------------------------------ */
+/* ---- the generic call ---- */
 
 struct call {
     struct hl_wait wait;
@@ -64,7 +68,8 @@ static int decode_body(lua_State *L)
     return 1;
 }
 
-/* Pushes what a successful answer says: its `data`; an empty table where it says nothing. */
+/* Pushes what a successful answer says: its `data`; an empty table where it says nothing.
+ */
 static void push_value(lua_State *L, struct call *u)
 {
     struct hl_call *c = &u->call;
@@ -78,7 +83,8 @@ static void push_value(lua_State *L, struct call *u)
             lua_pop(L, 1);
         return;
     }
-    bool read = c->effect == HALO_READ, matters = u->endpoint && u->endpoint->answer_matters;
+    bool read = c->effect == HALO_READ,
+         matters = u->endpoint && u->endpoint->answer_matters;
     if (!read && !matters) {
         lua_newtable(L); /* it was accepted; that is all there is to know */
         return;
@@ -86,8 +92,8 @@ static void push_value(lua_State *L, struct call *u)
     hl_answer_error(hl_buf_text(&c->answer), c->answer.len, &c->failure);
     c->failure.err = read ? HALO_API : HALO_AMBIGUOUS;
     char text[sizeof c->failure.message];
-    snprintf(text, sizeof text, "%s, but its answer cannot be read: %.400s", read ? "the API answered" : "accepted",
-             c->failure.message);
+    snprintf(text, sizeof text, "%s, but its answer cannot be read: %.400s",
+             read ? "the API answered" : "accepted", c->failure.message);
     memcpy(c->failure.message, text, sizeof text);
     hl_raise_failure(L, &c->failure, op_of(u), c);
 }
@@ -99,8 +105,11 @@ static int call_on(lua_State *L, int status, lua_KContext self)
     struct hl_call *c = &u->call;
     (void)status;
     if (u->wait.err != HALO_OK)
-        return hl_raise(L, u->wait.err, op_of(u), "cancelled%s",
-                        c->state == HL_CALL_WIRE && c->effect > HALO_READ ? " while the request was under way: it may have been carried out" : "");
+        return hl_raise(
+            L, u->wait.err, op_of(u), "cancelled%s",
+            c->state == HL_CALL_WIRE && c->effect > HALO_READ
+                ? " while the request was under way: it may have been carried out"
+                : "");
     c->failure.status = c->status;
     if (c->failure.err != HALO_OK)
         return hl_raise_failure(L, &c->failure, op_of(u), c);
@@ -137,7 +146,8 @@ static int asked_on(lua_State *L, int status, lua_KContext ctx)
     (void)status;
     (void)ctx;
     if (!lua_toboolean(L, -1))
-        return hl_raise(L, HALO_DENIED, op_of(u), "declined: %s was not sent", u->call.path);
+        return hl_raise(L, HALO_DENIED, op_of(u), "declined: %s was not sent",
+                        u->call.path);
     lua_settop(L, SELF);
     return begin(L);
 }
@@ -157,8 +167,8 @@ static int ask_then_begin(lua_State *L)
     return asked_on(L, LUA_OK, 0);
 }
 
-/* Pushes the userdata of a call at SELF, over a fixed number of arguments. `first` is told the
- * number of the first argument behind the optional client. */
+/* Pushes the userdata of a call at SELF, over a fixed number of arguments. `first` is
+ * told the number of the first argument behind the optional client. */
 static struct call *new_call(lua_State *L, const struct endpoint *e, int *first)
 {
     *first = hl_is_client(L, 1) ? 2 : 1;
@@ -171,7 +181,8 @@ static struct call *new_call(lua_State *L, const struct endpoint *e, int *first)
     return u;
 }
 
-/* aura.NAME(ids..., [fields], [options])                                      [-0, +2, v] */
+/* aura.NAME(ids..., [fields], [options])                                      [-0, +2, v]
+ */
 static int l_call(lua_State *L)
 {
     const struct endpoint *e = lua_touserdata(L, lua_upvalueindex(1));
@@ -183,7 +194,8 @@ static int l_call(lua_State *L)
     c->transient = e->transient;
     c->refuses_with_500 = e->refuses_with_500;
     arg = hl_arg_path(L, e, arg, c);
-    bool body = e->required && !(e->required[0] == '\0' && e->method == HL_POST && !lua_istable(L, arg));
+    bool body = e->required &&
+                !(e->required[0] == '\0' && e->method == HL_POST && !lua_istable(L, arg));
     if (body)
         hl_arg_body(L, e, arg, c);
     hl_arg_options(L, e->name, arg + (e->required ? 1 : 0), c);
@@ -197,7 +209,8 @@ static int method_of(lua_State *L, int arg)
     return (int)METHODS[luaL_checkoption(L, arg, NULL, NAMES)];
 }
 
-/* aura.request(method, path, [body], [options]): any endpoint                 [-0, +2, v] */
+/* aura.request(method, path, [body], [options]): any endpoint                 [-0, +2, v]
+ */
 static int l_request(lua_State *L)
 {
     int first;
@@ -206,14 +219,21 @@ static int l_request(lua_State *L)
     c->method = (enum hl_method)method_of(L, first);
     size_t len;
     const char *path = luaL_checklstring(L, first + 1, &len);
-    bool good = path[0] == '/' && path[1] != '/' && strlen(path) == len && !strstr(path, "..");
+    bool good =
+        path[0] == '/' && path[1] != '/' && strlen(path) == len && !strstr(path, "..");
     for (size_t i = 0; i < len; i++)
-        good = good && (unsigned char)path[i] > ' ' && (unsigned char)path[i] < 127 && !strchr("\"\\#<>", path[i]);
+        good = good && (unsigned char)path[i] > ' ' && (unsigned char)path[i] < 127 &&
+               !strchr("\"\\#<>", path[i]);
     if (!good)
-        hl_raise(L, HALO_USAGE, "request", "not a path: it begins with one '/', such as /v1/instances, and is percent-encoded");
+        hl_raise(L, HALO_USAGE, "request",
+                 "not a path: it begins with one '/', such as /v1/instances, and is "
+                 "percent-encoded");
     u->endpoint = NULL;
     const struct endpoint *known = hl_endpoint_of(c->method, path);
-    c->effect = known ? known->effect : c->method == HL_GET ? HALO_READ : c->method == HL_DELETE ? HALO_DESTROY : HALO_CHANGE;
+    c->effect = known                    ? known->effect
+                : c->method == HL_GET    ? HALO_READ
+                : c->method == HL_DELETE ? HALO_DESTROY
+                                         : HALO_CHANGE;
     c->path = strdup(path);
     if (!c->path)
         return hl_raise(L, HALO_NOMEM, "request", "%s", halo_strerror(HALO_NOMEM));
@@ -231,7 +251,7 @@ static int l_request(lua_State *L)
     return ask_then_begin(L);
 }
 
-/* ---- aura.try -------------------------------------------------------------------------- */
+/* ---- aura.try ---- */
 
 /* nil, err instead of raising; but a bug in the script, and an interrupt, still raise. */
 static int try_on(lua_State *L, int status, lua_KContext ctx)
@@ -254,9 +274,10 @@ static int l_try(lua_State *L)
     return try_on(L, lua_pcallk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, 0, try_on), 0);
 }
 
-/* ---- the module ------------------------------------------------------------------------ */
+/* ---- the module ---- */
 
-/* table["a.b"] = the value on top, as table.a.b and under its full name in the table at `all`. */
+/* table["a.b"] = the value on top, as table.a.b and under its full name in the table at
+ * `all`. */
 static void add(lua_State *L, int module, int all, const char *name)
 {
     const char *dot = strchr(name, '.');
@@ -273,7 +294,8 @@ static void add(lua_State *L, int module, int all, const char *name)
     lua_pop(L, 3);
 }
 
-/* Adds the function on top to the module (1), and its twin to module.try (2); 3 and 4 hold all. */
+/* Adds the function on top to the module (1), and its twin to module.try (2); 3 and 4
+ * hold all. */
 static void add_both(lua_State *L, const char *name)
 {
     lua_pushvalue(L, -1);
@@ -284,7 +306,9 @@ static void add_both(lua_State *L, const char *name)
 
 int hl_open_aura(lua_State *L)
 {
-    static const luaL_Reg CALL_META[] = { { "__gc", call_close }, { "__close", call_close }, { NULL, NULL } };
+    static const luaL_Reg CALL_META[] = { { "__gc", call_close },
+                                          { "__close", call_close },
+                                          { NULL, NULL } };
     lua_settop(L, 0);
     for (int i = 0; i < 4; i++)
         lua_newtable(L);

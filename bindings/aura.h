@@ -16,8 +16,8 @@
 /* The id at arg; what: "instance id". */
 const char *hl_arg_id(lua_State *L, int arg, const char *op, const char *what);
 
-/* Builds c->path from e->path, the ids from argument `first` on, and the query. Returns the number of
- * the argument after them. */
+/* Builds c->path from e->path, the ids from argument `first` on, and the query. Returns
+ * the number of the argument after them. */
 int hl_arg_path(lua_State *L, const struct endpoint *e, int first, struct hl_call *c);
 
 /* Builds c->body from the table at arg. */
@@ -27,12 +27,15 @@ void hl_arg_body(lua_State *L, const struct endpoint *e, int arg, struct hl_call
 void hl_arg_options(lua_State *L, const char *op, int arg, struct hl_call *c);
 
 /* A number of seconds in the table at arg, as ms; fallback when absent. */
-int64_t hl_arg_seconds(lua_State *L, int arg, const char *name, const char *op, int64_t fallback_ms);
+int64_t hl_arg_seconds(lua_State *L, int arg, const char *name, const char *op,
+                       int64_t fallback_ms);
 
 /* ---- aura_error.c ---- */
 
-/* Raises a failed call. op: "pause"; id: "" or the instance.                     [-0, +0, v] */
-int hl_raise_failure(lua_State *L, const struct hl_failure *f, const char *op, const struct hl_call *c);
+/* Raises a failed call. op: "pause"; id: "" or the instance.                     [-0, +0,
+ * v] */
+int hl_raise_failure(lua_State *L, const struct hl_failure *f, const char *op,
+                     const struct hl_call *c);
 
 /* ---- aura_client.c ---- */
 
@@ -44,8 +47,8 @@ struct hl_client *hl_client_for(lua_State *L);
 /* aura.auth{client_id=, client_secret=, base_url=} */
 int hl_auth(lua_State *L);
 
-/* Makes the metatable of clients; at the two places stand the functions by their full names, and
- * those of aura.try. */
+/* Makes the metatable of clients; at the two places stand the functions by their full
+ * names, and those of aura.try. */
 void hl_open_client(lua_State *L, int functions, int trying);
 
 /* ---- ui.c: ui.confirm without remembering the answer for the run: question -> boolean ---- */

@@ -10,7 +10,9 @@ static bool is_id(const char *s, size_t len)
     if (len == 0 || len > 63)
         return false;
     for (size_t i = 0; i < len; i++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:", s[i]) || s[i] == '\0')
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:",
+                    s[i]) ||
+            s[i] == '\0')
             return false;
     return s[0] != '.';
 }
@@ -20,13 +22,17 @@ const char *hl_arg_id(lua_State *L, int arg, const char *op, const char *what)
     size_t len = 0;
     const char *s = lua_type(L, arg) == LUA_TSTRING ? lua_tolstring(L, arg, &len) : NULL;
     if (!s)
-        hl_raise(L, HALO_USAGE, op, "expected the %s as a string, got %s", what, luaL_typename(L, arg));
+        hl_raise(L, HALO_USAGE, op, "expected the %s as a string, got %s", what,
+                 luaL_typename(L, arg));
     else if (!is_id(s, len))
-        hl_raise(L, HALO_USAGE, op, "not a valid %s: letters, digits, '-' and '_' only, such as 3fa29c1e", what);
+        hl_raise(L, HALO_USAGE, op,
+                 "not a valid %s: letters, digits, '-' and '_' only, such as 3fa29c1e",
+                 what);
     return s;
 }
 
-/* Raises for a field that no call of this kind has, with the nearest name it does have. */
+/* Raises for a field that no call of this kind has, with the nearest name it does have.
+ */
 static int unknown_field(lua_State *L, const struct endpoint *e, const char *name)
 {
     const char *lists[] = { e->required, e->optional, e->query };
@@ -40,8 +46,9 @@ static int unknown_field(lua_State *L, const struct endpoint *e, const char *nam
         }
     }
     luaL_pushresult(&b);
-    return hl_raise(L, HALO_USAGE, e->name, "unknown field '%s'; known are:%s (aura.request sends anything)", name,
-                    lua_tostring(L, -1));
+    return hl_raise(L, HALO_USAGE, e->name,
+                    "unknown field '%s'; known are:%s (aura.request sends anything)",
+                    name, lua_tostring(L, -1));
 }
 
 static bool in_list(const char *list, const char *name)
@@ -65,7 +72,8 @@ static bool push_size(lua_State *L, int idx)
         const char *s = lua_tostring(L, idx);
         size_t digits = strspn(s, "0123456789");
         const char *unit = s + digits;
-        end = strcmp(unit, "") == 0 || strcmp(unit, "G") == 0 || strcmp(unit, "GB") == 0 || strcmp(unit, "Gi") == 0;
+        end = strcmp(unit, "") == 0 || strcmp(unit, "G") == 0 ||
+              strcmp(unit, "GB") == 0 || strcmp(unit, "Gi") == 0;
         gb = digits > 0 && digits < 6 && end ? strtoul(s, NULL, 10) : 0;
     }
     if (gb == 0)
@@ -95,12 +103,14 @@ static bool is_date(const char *s)
     return !form[i] && !s[i];
 }
 
-static int bad_field(lua_State *L, const struct endpoint *e, const struct field *f, const char *expected)
+static int bad_field(lua_State *L, const struct endpoint *e, const struct field *f,
+                     const char *expected)
 {
     return hl_raise(L, HALO_USAGE, e->name, "%s must be %s", f->name, expected);
 }
 
-static void push_texts(lua_State *L, const struct endpoint *e, const struct field *f, int idx)
+static void push_texts(lua_State *L, const struct endpoint *e, const struct field *f,
+                       int idx)
 {
     lua_Integer n = lua_istable(L, idx) ? (lua_Integer)lua_rawlen(L, idx) : 0;
     lua_newtable(L);
@@ -114,7 +124,8 @@ static void push_texts(lua_State *L, const struct endpoint *e, const struct fiel
 }
 
 /* Pushes the value at idx in the one form that is sent. */
-static void push_field(lua_State *L, const struct endpoint *e, const struct field *f, int idx)
+static void push_field(lua_State *L, const struct endpoint *e, const struct field *f,
+                       int idx)
 {
     size_t len = 0;
     int type = lua_type(L, idx), isnum = 0;
@@ -139,7 +150,8 @@ static void push_field(lua_State *L, const struct endpoint *e, const struct fiel
         break;
     case FIELD_INTEGER:
         if (!isnum || n < f->min || n > f->max)
-            hl_raise(L, HALO_USAGE, e->name, "%s must be a whole number from %d to %d", f->name, f->min, f->max);
+            hl_raise(L, HALO_USAGE, e->name, "%s must be a whole number from %d to %d",
+                     f->name, f->min, f->max);
         lua_pushinteger(L, n);
         return;
     case FIELD_DATE:
@@ -162,7 +174,8 @@ static void push_fields(lua_State *L, const struct endpoint *e, int arg)
 {
     size_t len;
     if (!lua_istable(L, arg))
-        hl_raise(L, HALO_USAGE, e->name, "expected a table of fields, got %s", luaL_typename(L, arg));
+        hl_raise(L, HALO_USAGE, e->name, "expected a table of fields, got %s",
+                 luaL_typename(L, arg));
     lua_newtable(L);
     int to = lua_gettop(L);
     lua_pushnil(L);
@@ -170,7 +183,8 @@ static void push_fields(lua_State *L, const struct endpoint *e, int arg)
         if (lua_type(L, -2) != LUA_TSTRING)
             hl_raise(L, HALO_USAGE, e->name, "expected named fields, got a list");
         const char *name = lua_tostring(L, -2);
-        if (!in_list(e->required, name) && !in_list(e->optional, name) && !in_list(e->query, name))
+        if (!in_list(e->required, name) && !in_list(e->optional, name) &&
+            !in_list(e->query, name))
             unknown_field(L, e, name);
         push_field(L, e, hl_field(name, strlen(name)), lua_gettop(L));
         lua_setfield(L, to, name);
@@ -219,7 +233,8 @@ static void add_query(lua_State *L, const struct endpoint *e, int arg)
         lua_pushlstring(L, w, name);
         if (lua_rawget(L, -2) == LUA_TSTRING) { /* ids and dates need no escaping */
             lua_pushlstring(L, w + name + 1, len - name - 1);
-            lua_pushfstring(L, "%s%s%s=%s", lua_tostring(L, -4), sep, lua_tostring(L, -1), lua_tostring(L, -2));
+            lua_pushfstring(L, "%s%s%s=%s", lua_tostring(L, -4), sep, lua_tostring(L, -1),
+                            lua_tostring(L, -2));
             lua_replace(L, -5);
             lua_pop(L, 1);
             sep = "&";
@@ -259,7 +274,8 @@ int hl_arg_path(lua_State *L, const struct endpoint *e, int first, struct hl_cal
     return arg;
 }
 
-int64_t hl_arg_seconds(lua_State *L, int arg, const char *name, const char *op, int64_t fallback_ms)
+int64_t hl_arg_seconds(lua_State *L, int arg, const char *name, const char *op,
+                       int64_t fallback_ms)
 {
     int type = lua_getfield(L, arg, name), isnum = 0;
     lua_Number n = lua_tonumberx(L, -1, &isnum);
@@ -267,7 +283,8 @@ int64_t hl_arg_seconds(lua_State *L, int arg, const char *name, const char *op, 
     if (type == LUA_TNIL)
         return fallback_ms;
     if (type != LUA_TNUMBER || !isnum || !(n > 0 && n < 1e7))
-        hl_raise(L, HALO_USAGE, op, "%s must be a number of seconds greater than 0", name);
+        hl_raise(L, HALO_USAGE, op, "%s must be a number of seconds greater than 0",
+                 name);
     return (int64_t)(n * 1000);
 }
 
@@ -276,12 +293,16 @@ void hl_arg_options(lua_State *L, const char *op, int arg, struct hl_call *c)
     if (lua_isnoneornil(L, arg))
         return;
     if (!lua_istable(L, arg))
-        hl_raise(L, HALO_USAGE, op, "expected a table of options, got %s", luaL_typename(L, arg));
+        hl_raise(L, HALO_USAGE, op, "expected a table of options, got %s",
+                 luaL_typename(L, arg));
     lua_pushnil(L);
     while (lua_next(L, arg)) {
         const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
         if (strcmp(name, "timeout") != 0 && strcmp(name, "retry") != 0)
-            hl_raise(L, HALO_USAGE, op, "unknown option '%s'; known are: timeout (seconds), retry (false: never)", name);
+            hl_raise(
+                L, HALO_USAGE, op,
+                "unknown option '%s'; known are: timeout (seconds), retry (false: never)",
+                name);
         lua_pop(L, 1);
     }
     c->timeout_ms = hl_arg_seconds(L, arg, "timeout", op, 0);

@@ -1,4 +1,5 @@
-/* Clients, as scripts see them: aura.auth, the default client, and client.try, client.snapshot, ... */
+/* Clients, as scripts see them: aura.auth, the default client, and client.try,
+ * client.snapshot, ... */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,8 @@
 
 #define CLIENT "aura.client"
 
-/* What scripts hold of a client: the client itself, or client.try, client.snapshot, ... */
+/* What scripts hold of a client: the client itself, or client.try, client.snapshot, ...
+ */
 struct view {
     struct hl_client *client;
     bool try;
@@ -30,16 +32,20 @@ static void on_sent(void *ud, const struct hl_sent *s)
     char status[16] = "-";
     if (s->status)
         snprintf(status, sizeof status, "%d", s->status);
-    int n = snprintf(text, sizeof text, "%s %s -> %s in %lld ms%s%s%s%s", s->method, s->path, status,
-                     (long long)s->took_ms, *s->request_id ? ", request " : "", s->request_id,
-                     *s->error ? ": " : "", s->error);
-    hl_log(h, HALO_LOG_DEBUG, text, n > 0 && (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+    int n =
+        snprintf(text, sizeof text, "%s %s -> %s in %lld ms%s%s%s%s", s->method, s->path,
+                 status, (long long)s->took_ms, *s->request_id ? ", request " : "",
+                 s->request_id, *s->error ? ": " : "", s->error);
+    hl_log(h, HALO_LOG_DEBUG, text,
+           n > 0 && (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
     if (!h->cfg.event)
         return;
     n = snprintf(text, sizeof text,
-                 "{\"event\":\"call\",\"time\":%lld,\"method\":\"%s\",\"path\":\"%s\",\"status\":%d,\"ms\":%lld,"
+                 "{\"event\":\"call\",\"time\":%lld,\"method\":\"%s\",\"path\":\"%s\","
+                 "\"status\":%d,\"ms\":%lld,"
                  "\"attempt\":%d,\"request_id\":\"%s\"}",
-                 (long long)time(NULL), s->method, s->path, s->status, (long long)s->took_ms, s->attempt,
+                 (long long)time(NULL), s->method, s->path, s->status,
+                 (long long)s->took_ms, s->attempt,
                  strpbrk(s->request_id, "\"\\") ? "" : s->request_id);
     if (n > 0 && (size_t)n < sizeof text)
         hl_event(h, text, (size_t)n);
@@ -66,24 +72,32 @@ static const char *setting(const char *given, const char *env, const char *fallb
     return value && *value ? value : fallback;
 }
 
-/* Makes a client of what is given and, for the rest, the configuration and the environment. */
-static struct hl_client *new_client(lua_State *L, const char *base_url, const char *id, const char *secret)
+/* Makes a client of what is given and, for the rest, the configuration and the
+ * environment. */
+static struct hl_client *new_client(lua_State *L, const char *base_url, const char *id,
+                                    const char *secret)
 {
     struct halo_host *h = hl_host(L);
     struct hl_client *client;
     char why[256] = "";
-    base_url = setting(base_url ? base_url : h->cfg.base_url, "AURA_BASE_URL", "https://api.neo4j.io");
+    base_url = setting(base_url ? base_url : h->cfg.base_url, "AURA_BASE_URL",
+                       "https://api.neo4j.io");
     id = setting(id ? id : h->cfg.client_id, "AURA_CLIENT_ID", NULL);
     secret = setting(secret ? secret : h->cfg.client_secret, "AURA_CLIENT_SECRET", NULL);
     if (!id || !secret)
         hl_raise(L, HALO_USAGE, "auth",
-                 "%s not set: export AURA_CLIENT_ID and AURA_CLIENT_SECRET (Aura Console > Account > API keys), "
+                 "%s not set: export AURA_CLIENT_ID and AURA_CLIENT_SECRET (Aura Console "
+                 "> Account > API keys), "
                  "or try without an account: halo --sandbox ...",
-                 !id && !secret ? "AURA_CLIENT_ID and AURA_CLIENT_SECRET are" : !id ? "AURA_CLIENT_ID is" : "AURA_CLIENT_SECRET is");
+                 !id && !secret ? "AURA_CLIENT_ID and AURA_CLIENT_SECRET are"
+                 : !id          ? "AURA_CLIENT_ID is"
+                                : "AURA_CLIENT_SECRET is");
     int rate = requests_per_minute(h);
     if (rate == -2)
-        hl_raise(L, HALO_USAGE, "auth", "AURA_RATE must be a number of requests a minute (0: no limit)");
-    int err = hl_client_new(&client, h->loop, base_url, id, secret, rate, why, sizeof why);
+        hl_raise(L, HALO_USAGE, "auth",
+                 "AURA_RATE must be a number of requests a minute (0: no limit)");
+    int err =
+        hl_client_new(&client, h->loop, base_url, id, secret, rate, why, sizeof why);
     if (err != HALO_OK)
         hl_raise(L, err, "auth", "%s", *why ? why : halo_strerror(err));
     client->sent = on_sent;
@@ -111,7 +125,8 @@ struct hl_client *hl_client_for(lua_State *L)
     return v ? v->client : default_client(L);
 }
 
-/* Pushes a view of no client yet.                                             [-0, +1, m] */
+/* Pushes a view of no client yet.                                             [-0, +1, m]
+ */
 static struct view *push_view(lua_State *L)
 {
     struct view *v = lua_newuserdatauv(L, sizeof *v, 0);
@@ -128,8 +143,9 @@ static const char *text_option(lua_State *L, const char *name)
     return lua_tostring(L, -1); /* stays on the stack */
 }
 
-/* aura.auth{client_id=, client_secret=, base_url=} -> client: no request is made; what is left out comes
- * from the environment. The first client is the default one.                  [-0, +1, v] */
+/* aura.auth{client_id=, client_secret=, base_url=} -> client: no request is made; what is
+ * left out comes from the environment. The first client is the default one. [-0, +1, v]
+ */
 int hl_auth(lua_State *L)
 {
     struct halo_host *h = hl_host(L);
@@ -140,11 +156,15 @@ int hl_auth(lua_State *L)
     luaL_checktype(L, 1, LUA_TTABLE);
     for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
         const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
-        if (strcmp(name, "client_id") != 0 && strcmp(name, "client_secret") != 0 && strcmp(name, "base_url") != 0)
-            hl_raise(L, HALO_USAGE, "auth", "unknown option '%s'; known are: client_id client_secret base_url", name);
+        if (strcmp(name, "client_id") != 0 && strcmp(name, "client_secret") != 0 &&
+            strcmp(name, "base_url") != 0)
+            hl_raise(L, HALO_USAGE, "auth",
+                     "unknown option '%s'; known are: client_id client_secret base_url",
+                     name);
     }
     struct view *v = push_view(L);
-    const char *id = text_option(L, "client_id"), *secret = text_option(L, "client_secret");
+    const char *id = text_option(L, "client_id"),
+               *secret = text_option(L, "client_secret");
     v->client = new_client(L, text_option(L, "base_url"), id, secret);
     if (!h->client) {
         hl_client_ref(v->client);
@@ -163,7 +183,8 @@ static int view_index(lua_State *L)
     const char *name = lua_pushfstring(L, "%s%s", v->prefix, key);
     if (!try && lua_getfield(L, lua_upvalueindex(v->try ? 2 : 1), name) == LUA_TFUNCTION)
         return 1;
-    bool space = strcmp(key, "snapshot") == 0 || strcmp(key, "tenant") == 0 || strcmp(key, "key") == 0;
+    bool space = strcmp(key, "snapshot") == 0 || strcmp(key, "tenant") == 0 ||
+                 strcmp(key, "key") == 0;
     if (v->prefix[0] || (!try && !space))
         return 0;
     struct view *other = push_view(L);

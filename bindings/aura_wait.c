@@ -31,23 +31,32 @@ static int watch_close(lua_State *L)
 static void tell(struct halo_host *h, const struct hl_watch *w)
 {
     char text[256];
-    int n = snprintf(text, sizeof text, "{\"event\":\"status\",\"instance\":\"%s\",\"status\":\"%s\",\"previous\":\"%s\",\"ms\":%lld}",
-                     w->id, strpbrk(w->status, "\"\\") ? "?" : w->status,
-                     strpbrk(w->previous, "\"\\") ? "?" : w->previous, (long long)w->took_ms);
+    int n =
+        snprintf(text, sizeof text,
+                 "{\"event\":\"status\",\"instance\":\"%s\",\"status\":\"%s\","
+                 "\"previous\":\"%s\",\"ms\":%lld}",
+                 w->id, strpbrk(w->status, "\"\\") ? "?" : w->status,
+                 strpbrk(w->previous, "\"\\") ? "?" : w->previous, (long long)w->took_ms);
     if (n > 0 && (size_t)n < sizeof text)
         hl_event(h, text, (size_t)n);
     if (w->unknown) {
-        n = snprintf(text, sizeof text, "%s: the API says status \"%s\", which halo does not know; still waiting", w->id, w->status);
-        hl_log(h, HALO_LOG_WARN, text, n > 0 && (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+        n = snprintf(
+            text, sizeof text,
+            "%s: the API says status \"%s\", which halo does not know; still waiting",
+            w->id, w->status);
+        hl_log(h, HALO_LOG_WARN, text,
+               n > 0 && (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
     }
 }
 
 static void trouble(struct halo_host *h, const struct hl_watch *w)
 {
     char text[512];
-    int n = snprintf(text, sizeof text, "%s: could not look at its status, trying again: %.400s", w->id,
+    int n = snprintf(text, sizeof text,
+                     "%s: could not look at its status, trying again: %.400s", w->id,
                      w->call.failure.message);
-    hl_log(h, HALO_LOG_WARN, text, n > 0 && (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+    hl_log(h, HALO_LOG_WARN, text,
+           n > 0 && (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
 }
 
 static void on_event(struct hl_watch *w, enum hl_watch_event event)
@@ -111,7 +120,8 @@ static int on_wake(lua_State *L, int status, lua_KContext ctx)
     (void)status;
     (void)ctx;
     if (u->wait.err != HALO_OK)
-        return hl_raise(L, u->wait.err, "wait_for_status", "cancelled while waiting for %s (last seen: %s)", w->id,
+        return hl_raise(L, u->wait.err, "wait_for_status",
+                        "cancelled while waiting for %s (last seen: %s)", w->id,
                         w->status[0] ? w->status : "nothing");
     if (!u->changed)
         return ended(L, u);
@@ -129,9 +139,11 @@ static int on_wake(lua_State *L, int status, lua_KContext ctx)
 static void add_want(lua_State *L, struct hl_watch *w, int idx)
 {
     size_t len;
-    const char *text = lua_type(L, idx) == LUA_TSTRING ? lua_tolstring(L, idx, &len) : NULL;
+    const char *text =
+        lua_type(L, idx) == LUA_TSTRING ? lua_tolstring(L, idx, &len) : NULL;
     if (!text || len == 0 || len > 63)
-        hl_raise(L, HALO_USAGE, "wait_for_status", "expected a status, a list of statuses, or \"deleted\"");
+        hl_raise(L, HALO_USAGE, "wait_for_status",
+                 "expected a status, a list of statuses, or \"deleted\"");
     w->want[w->wants] = strdup(text);
     if (!w->want[w->wants++])
         hl_raise(L, HALO_NOMEM, "wait_for_status", "%s", halo_strerror(HALO_NOMEM));
@@ -163,13 +175,17 @@ static void read_options(lua_State *L, struct watch *u)
         lua_replace(L, OPTIONS);
     }
     if (!lua_istable(L, OPTIONS))
-        hl_raise(L, HALO_USAGE, "wait_for_status", "expected a table of options, got %s", luaL_typename(L, OPTIONS));
+        hl_raise(L, HALO_USAGE, "wait_for_status", "expected a table of options, got %s",
+                 luaL_typename(L, OPTIONS));
     for (lua_pushnil(L); lua_next(L, OPTIONS); lua_pop(L, 1)) {
         const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
-        if (strcmp(name, "timeout") != 0 && strcmp(name, "interval") != 0 && strcmp(name, "on_change") != 0)
-            hl_raise(L, HALO_USAGE, "wait_for_status", "unknown option '%s'; known are: timeout interval on_change", name);
+        if (strcmp(name, "timeout") != 0 && strcmp(name, "interval") != 0 &&
+            strcmp(name, "on_change") != 0)
+            hl_raise(L, HALO_USAGE, "wait_for_status",
+                     "unknown option '%s'; known are: timeout interval on_change", name);
     }
-    u->watch.timeout_ms = hl_arg_seconds(L, OPTIONS, "timeout", "wait_for_status", DEFAULT_TIMEOUT_MS);
+    u->watch.timeout_ms =
+        hl_arg_seconds(L, OPTIONS, "timeout", "wait_for_status", DEFAULT_TIMEOUT_MS);
     u->watch.interval_ms = hl_arg_seconds(L, OPTIONS, "interval", "wait_for_status", 0);
     int type = lua_getfield(L, OPTIONS, "on_change");
     if (type != LUA_TNIL && type != LUA_TFUNCTION)
@@ -180,7 +196,9 @@ static void read_options(lua_State *L, struct watch *u)
 
 int hl_wait_for_status(lua_State *L)
 {
-    static const luaL_Reg META[] = { { "__gc", watch_close }, { "__close", watch_close }, { NULL, NULL } };
+    static const luaL_Reg META[] = { { "__gc", watch_close },
+                                     { "__close", watch_close },
+                                     { NULL, NULL } };
     struct hl_client *client = NULL;
     bool method = hl_is_client(L, 1);
     hl_check_await(L);

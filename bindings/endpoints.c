@@ -8,11 +8,11 @@
 #define INSTANCE "/v1/instances/{}"
 #define SIZING "node_count relationship_count instance_type"
 #define KEY "key_id name cloud_provider instance_type region tenant_id"
-#define CREATE_OPTIONS                                                                             \
-    "version storage customer_managed_key_id vector_optimized graph_analytics_plugin "             \
+#define CREATE_OPTIONS                                                                 \
+    "version storage customer_managed_key_id vector_optimized graph_analytics_plugin " \
     "source_instance_id source_snapshot_id"
-#define PATCH_OPTIONS                                                                              \
-    "name memory storage vector_optimized graph_analytics_plugin secondaries_count "               \
+#define PATCH_OPTIONS                                                                \
+    "name memory storage vector_optimized graph_analytics_plugin secondaries_count " \
     "cdc_enrichment_mode"
 
 /* clang-format off */

@@ -1,28 +1,32 @@
-/* require "halo": what stdlib/script.lua needs of the host to find, limit and run scripts. */
+/* require "halo": what stdlib/script.lua needs of the host to find, limit and run
+ * scripts. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "modules.h"
-#include "runtime.h"
+#include "loader.h"
 #include "task.h"
 
-/* scripts() -> the names of the bundled scripts, or of those in --scripts     [-0, +1, v] */
+/* scripts() -> the names of the bundled scripts, or of those in --scripts     [-0, +1, v]
+ */
 static int l_scripts(lua_State *L)
 {
-    hl_runtime_list(L);
+    hl_list_scripts(L);
     return 1;
 }
 
-/* bundled(name) -> text, chunk name; nothing when there is none               [-0, +2, v] */
+/* bundled(name) -> text, chunk name; nothing when there is none               [-0, +2, v]
+ */
 static int l_bundled(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 1);
-    if (strpbrk(name, "/.") || !hl_runtime_file(L, "scripts", name))
+    if (strpbrk(name, "/.") || !hl_load_bundled(L, "scripts", name))
         return 0;
     return 2;
 }
 
-/* folder(path): where require looks for modules beside the script of this run [-0, +0, v] */
+/* folder(path): where require looks for modules beside the script of this run [-0, +0, v]
+ */
 static int l_folder(lua_State *L)
 {
     struct halo_run *run = hl_run_of(L);
@@ -35,7 +39,8 @@ static int l_folder(lua_State *L)
     return 0;
 }
 
-/* effect(name): from here on the run may have at most this effect             [-0, +0, v] */
+/* effect(name): from here on the run may have at most this effect             [-0, +0, v]
+ */
 static int l_effect(lua_State *L)
 {
     static const char *const NAMES[] = { "read", "change", "destroy", NULL };
@@ -46,7 +51,8 @@ static int l_effect(lua_State *L)
     return 0;
 }
 
-/* options() -> {dry_run=, work_dir=}                                          [-0, +1, m] */
+/* options() -> {dry_run=, work_dir=}                                          [-0, +1, m]
+ */
 static int l_options(lua_State *L)
 {
     const halo_config *cfg = &hl_host(L)->cfg;
@@ -60,16 +66,23 @@ static int l_options(lua_State *L)
 
 int hl_open_halo(lua_State *L)
 {
-    static const luaL_Reg MODULE[] = {
-        { "scripts", l_scripts }, { "bundled", l_bundled }, { "folder", l_folder }, { "effect", l_effect },   { "options", l_options }, { NULL, NULL }
-    };
+    static const luaL_Reg MODULE[] = { { "scripts", l_scripts }, { "bundled", l_bundled },
+                                       { "folder", l_folder },   { "effect", l_effect },
+                                       { "options", l_options }, { NULL, NULL } };
     luaL_newlib(L, MODULE);
     lua_pushliteral(L, HALO_VERSION);
     lua_setfield(L, -2, "version");
     return 1;
 }
 
-const luaL_Reg hl_modules[] = { { "aura", hl_open_aura },       { "task.core", hl_open_task }, { "json", hl_open_json },
-                                { "fs", hl_open_fs },           { "clock", hl_open_clock },    { "process", hl_open_process },
-                                { "httpd", hl_open_httpd },     { "ui", hl_open_ui },          { "halo", hl_open_halo },
-                                { "fail", hl_open_fail },       { NULL, NULL } };
+const luaL_Reg hl_modules[] = { { "aura", hl_open_aura },
+                                { "task.core", hl_open_task },
+                                { "json", hl_open_json },
+                                { "fs", hl_open_fs },
+                                { "clock", hl_open_clock },
+                                { "process", hl_open_process },
+                                { "httpd", hl_open_httpd },
+                                { "ui", hl_open_ui },
+                                { "halo", hl_open_halo },
+                                { "fail", hl_open_fail },
+                                { NULL, NULL } };

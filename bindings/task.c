@@ -9,7 +9,7 @@
 #define SLEEP "task.sleep"
 #define JOIN "task.join"
 
-/* ---- sleep ----------------------------------------------------------------------------- */
+/* ---- sleep ---- */
 
 struct sleep {
     struct hl_wait wait;
@@ -41,7 +41,8 @@ static int sleep_done(lua_State *L, int status, lua_KContext self)
     return 0;
 }
 
-/* sleep(seconds)                                                              [-0, +0, v] */
+/* sleep(seconds)                                                              [-0, +0, v]
+ */
 static int l_sleep(lua_State *L)
 {
     lua_Number seconds = luaL_checknumber(L, 1);
@@ -53,19 +54,21 @@ static int l_sleep(lua_State *L)
     luaL_setmetatable(L, SLEEP);
     lua_toclose(L, 2);
     s->loop = hl_host(L)->loop;
-    if (hl_timer_start(s->loop, &s->timer, (int64_t)(seconds * 1000), sleep_fire) != HALO_OK)
+    if (hl_timer_start(s->loop, &s->timer, (int64_t)(seconds * 1000), sleep_fire) !=
+        HALO_OK)
         return hl_raise(L, HALO_NOMEM, "task.sleep", "%s", halo_strerror(HALO_NOMEM));
     return hl_await(L, &s->wait, sleep_done, 2);
 }
 
-/* ---- spawn, wait, cancel --------------------------------------------------------------- */
+/* ---- spawn, wait, cancel ---- */
 
 static struct hl_task *check_task(lua_State *L)
 {
     return luaL_checkudata(L, 1, HL_TASK);
 }
 
-/* spawn(fn, ...) -> task: runs beside the caller, in the same run             [-0, +1, v] */
+/* spawn(fn, ...) -> task: runs beside the caller, in the same run             [-0, +1, v]
+ */
 static int l_spawn(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TFUNCTION);
@@ -116,7 +119,8 @@ static int join_done(lua_State *L, int status, lua_KContext self)
     return results(L);
 }
 
-/* task:wait() -> its results, or raises its error                             [-0, +n, v] */
+/* task:wait() -> its results, or raises its error                             [-0, +n, v]
+ */
 static int l_wait(lua_State *L)
 {
     struct hl_task *t = check_task(L);
@@ -136,7 +140,8 @@ static int l_wait(lua_State *L)
     return hl_await(L, &j->wait, join_done, 2);
 }
 
-/* task:cancel(): its current wait, or its next one, raises `cancelled`        [-0, +0, -] */
+/* task:cancel(): its current wait, or its next one, raises `cancelled`        [-0, +0, -]
+ */
 static int l_cancel(lua_State *L)
 {
     struct hl_task *t = check_task(L);
@@ -161,10 +166,18 @@ static void metatable(lua_State *L, const char *name, const luaL_Reg *functions)
 
 int hl_open_task(lua_State *L)
 {
-    static const luaL_Reg SLEEP_META[] = { { "__gc", sleep_close }, { "__close", sleep_close }, { NULL, NULL } };
-    static const luaL_Reg JOIN_META[] = { { "__gc", join_close }, { "__close", join_close }, { NULL, NULL } };
-    static const luaL_Reg TASK[] = { { "wait", l_wait }, { "cancel", l_cancel }, { "ended", l_ended }, { NULL, NULL } };
-    static const luaL_Reg MODULE[] = { { "sleep", l_sleep }, { "spawn", l_spawn }, { NULL, NULL } };
+    static const luaL_Reg SLEEP_META[] = { { "__gc", sleep_close },
+                                           { "__close", sleep_close },
+                                           { NULL, NULL } };
+    static const luaL_Reg JOIN_META[] = { { "__gc", join_close },
+                                          { "__close", join_close },
+                                          { NULL, NULL } };
+    static const luaL_Reg TASK[] = {
+        { "wait", l_wait }, { "cancel", l_cancel }, { "ended", l_ended }, { NULL, NULL }
+    };
+    static const luaL_Reg MODULE[] = { { "sleep", l_sleep },
+                                       { "spawn", l_spawn },
+                                       { NULL, NULL } };
     metatable(L, SLEEP, SLEEP_META);
     metatable(L, JOIN, JOIN_META);
     luaL_newmetatable(L, HL_TASK);

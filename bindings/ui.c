@@ -1,4 +1,5 @@
-/* require "ui": what a script says and asks. All of it goes through the host's callbacks. */
+/* require "ui": what a script says and asks. All of it goes through the host's callbacks.
+ */
 #include <string.h>
 
 #include "aura.h"
@@ -14,7 +15,8 @@ static void log_argument(lua_State *L, int level)
     hl_log(hl_host(L), level, text, len);
 }
 
-/* say(text): one line of progress                                            [-0, +0, v] */
+/* say(text): one line of progress                                            [-0, +0, v]
+ */
 static int l_say(lua_State *L)
 {
     log_argument(L, HALO_LOG_INFO);
@@ -27,14 +29,16 @@ static int l_warn(lua_State *L)
     return 0;
 }
 
-/* result(text): the human form of the script's result                        [-0, +0, v] */
+/* result(text): the human form of the script's result                        [-0, +0, v]
+ */
 static int l_result(lua_State *L)
 {
     log_argument(L, HALO_LOG_RESULT);
     return 0;
 }
 
-/* event{event="step", ...}: for programs that follow a run                   [-0, +0, v] */
+/* event{event="step", ...}: for programs that follow a run                   [-0, +0, v]
+ */
 static int l_event(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -44,7 +48,8 @@ static int l_event(lua_State *L)
     while (lua_pushvalue(L, 2), lua_next(L, 1)) {
         lua_pushvalue(L, -2);
         lua_replace(L, 2);
-        bool event = lua_type(L, -2) == LUA_TSTRING && strcmp(lua_tostring(L, -2), "event") == 0;
+        bool event =
+            lua_type(L, -2) == LUA_TSTRING && strcmp(lua_tostring(L, -2), "event") == 0;
         if (event)
             lua_pop(L, 2);
         else
@@ -56,14 +61,15 @@ static int l_event(lua_State *L)
     hl_json_encode(L, 4, false);
     hl_json_encode(L, 3, false);
     const char *rest = lua_tostring(L, -1) + 1;
-    lua_pushfstring(L, *rest == '}' ? "{\"event\":%s%s" : "{\"event\":%s,%s", lua_tostring(L, 5), rest);
+    lua_pushfstring(L, *rest == '}' ? "{\"event\":%s%s" : "{\"event\":%s,%s",
+                    lua_tostring(L, 5), rest);
     size_t len;
     const char *json = lua_tolstring(L, -1, &len);
     hl_event(hl_host(L), json, len);
     return 0;
 }
 
-/* ---- questions ------------------------------------------------------------------------- */
+/* ---- questions ---- */
 
 struct question {
     struct hl_wait wait;
@@ -102,7 +108,8 @@ int hl_confirm_once(lua_State *L)
     }
     hl_check_await(L);
     if (run->question)
-        return hl_raise(L, HALO_USAGE, "ui.confirm", "another question of this run is still open");
+        return hl_raise(L, HALO_USAGE, "ui.confirm",
+                        "another question of this run is still open");
     struct question *q = lua_newuserdatauv(L, sizeof *q, 0);
     memset(q, 0, sizeof *q);
     luaL_setmetatable(L, QUESTION);
@@ -122,7 +129,8 @@ static int confirm_on(lua_State *L, int status, lua_KContext ctx)
     return 1;
 }
 
-/* confirm(question) -> boolean. A yes covers what the run destroys from here on. [-0, +1, v] */
+/* confirm(question) -> boolean. A yes covers what the run destroys from here on. [-0, +1,
+ * v] */
 static int l_confirm(lua_State *L)
 {
     luaL_checkstring(L, 1);
@@ -135,9 +143,12 @@ static int l_confirm(lua_State *L)
 
 int hl_open_ui(lua_State *L)
 {
-    static const luaL_Reg META[] = { { "__gc", question_close }, { "__close", question_close }, { NULL, NULL } };
-    static const luaL_Reg MODULE[] = { { "say", l_say },         { "warn", l_warn },       { "result", l_result },
-                                       { "event", l_event },     { "confirm", l_confirm }, { NULL, NULL } };
+    static const luaL_Reg META[] = { { "__gc", question_close },
+                                     { "__close", question_close },
+                                     { NULL, NULL } };
+    static const luaL_Reg MODULE[] = { { "say", l_say },         { "warn", l_warn },
+                                       { "result", l_result },   { "event", l_event },
+                                       { "confirm", l_confirm }, { NULL, NULL } };
     if (luaL_newmetatable(L, QUESTION))
         luaL_setfuncs(L, META, 0);
     luaL_newlib(L, MODULE);

@@ -8,7 +8,8 @@
 
 #include <jansson.h>
 
-/* An answer that C reads is small; larger ones are only decoded in Lua, within its limits. */
+/* An answer that C reads is small; larger ones are only decoded in Lua, within its
+ * limits. */
 enum { MAX_READ = 1024 * 1024 };
 
 void hl_answer_show(char *to, size_t room, const char *text, size_t len)
@@ -18,7 +19,8 @@ void hl_answer_show(char *to, size_t room, const char *text, size_t len)
         n--; /* never cut inside a UTF-8 sequence */
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)text[i];
-        bool c1 = c == 0xC2 && i + 1 < n && (unsigned char)text[i + 1] < 0xA0; /* U+0080..U+009F */
+        bool c1 = c == 0xC2 && i + 1 < n &&
+                  (unsigned char)text[i + 1] < 0xA0; /* U+0080..U+009F */
         to[i] = c < ' ' || c == 127 || c1 ? '?' : (char)c;
     }
     to[n] = '\0';
@@ -33,7 +35,9 @@ static void show_member(char *to, size_t room, const json_t *object, const char 
 
 static json_t *parse(const char *body, size_t len)
 {
-    return len > 0 && len <= MAX_READ ? json_loadb(body, len, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL) : NULL;
+    return len > 0 && len <= MAX_READ
+               ? json_loadb(body, len, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL)
+               : NULL;
 }
 
 /* Several errors: the first gives reason and field, all give their message. */
@@ -46,8 +50,10 @@ static void read_errors(const json_t *list, struct hl_failure *f)
     for (size_t i = 0; i < json_array_size(list) && at + 4 < sizeof f->message; i++) {
         char text[sizeof f->message] = "";
         show_member(text, sizeof text, json_array_get(list, i), "message");
-        int n = snprintf(f->message + at, sizeof f->message - at, "%s%s", i > 0 ? "; " : "", text);
-        at = n > 0 && at + (size_t)n < sizeof f->message ? at + (size_t)n : sizeof f->message - 1;
+        int n = snprintf(f->message + at, sizeof f->message - at, "%s%s",
+                         i > 0 ? "; " : "", text);
+        at = n > 0 && at + (size_t)n < sizeof f->message ? at + (size_t)n
+                                                         : sizeof f->message - 1;
     }
 }
 
@@ -60,11 +66,13 @@ static void read_plain(const char *body, size_t len, struct hl_failure *f)
     if (len == 0)
         snprintf(f->message, sizeof f->message, "empty answer");
     else if (*body == '<')
-        snprintf(f->message, sizeof f->message, "an HTML page instead of JSON (a proxy or gateway answered?)");
+        snprintf(f->message, sizeof f->message,
+                 "an HTML page instead of JSON (a proxy or gateway answered?)");
     else if (*body == '{' || *body == '[')
         snprintf(f->message, sizeof f->message, "JSON that is cut off or broken");
     else
-        hl_answer_show(f->message, 200 < sizeof f->message ? 200 : sizeof f->message, body, len);
+        hl_answer_show(f->message, 200 < sizeof f->message ? 200 : sizeof f->message,
+                       body, len);
 }
 
 void hl_answer_error(const char *body, size_t len, struct hl_failure *f)
@@ -79,14 +87,17 @@ void hl_answer_error(const char *body, size_t len, struct hl_failure *f)
     if (json_is_array(errors)) {
         read_errors(errors, f);
     } else if (json_is_object(errors)) { /* keyed by field (v2beta1) */
-        const char *key = json_object_iter_key(json_object_iter(json_object_get(root, "errors")));
+        const char *key =
+            json_object_iter_key(json_object_iter(json_object_get(root, "errors")));
         if (key)
             hl_answer_show(f->field, sizeof f->field, key, strlen(key));
     } else if (json_is_string(json_object_get(root, "error"))) {
-        char description[sizeof f->message / 2] = "", error[sizeof f->message / 2 - 8] = "";
+        char description[sizeof f->message / 2] = "",
+                                             error[sizeof f->message / 2 - 8] = "";
         show_member(error, sizeof error, root, "error");
         show_member(description, sizeof description, root, "error_description");
-        snprintf(f->message, sizeof f->message, "%s%s%s", error, description[0] ? ": " : "", description);
+        snprintf(f->message, sizeof f->message, "%s%s%s", error,
+                 description[0] ? ": " : "", description);
     }
     if (!f->message[0])
         show_member(f->message, sizeof f->message, root, "message");
@@ -125,10 +136,12 @@ bool hl_answer_token(const char *body, size_t len, char **token, int *expires_in
     const char *text = json_string_value(value);
     bool usable = text && *text && json_string_length(value) == strlen(text);
     for (const char *c = text; usable && *c; c++)
-        usable = (unsigned char)*c > ' ' && (unsigned char)*c < 127; /* it goes into a header */
+        usable = (unsigned char)*c > ' ' &&
+                 (unsigned char)*c < 127; /* it goes into a header */
     if (usable)
         *token = strdup(text);
-    if (json_is_number(expires) && json_number_value(expires) >= 1 && json_number_value(expires) < 1e8)
+    if (json_is_number(expires) && json_number_value(expires) >= 1 &&
+        json_number_value(expires) < 1e8)
         *expires_in = (int)json_number_value(expires);
     json_decref(root);
     return *token != NULL;

@@ -1,5 +1,6 @@
-/* What C itself reads in the API's answers: errors, the status of an instance, a token. All other
- * decoding happens in Lua. Bodies may be anything: empty, HTML, truncated, hostile. */
+/* What C itself reads in the API's answers: errors, the status of an instance, a token.
+ * All other decoding happens in Lua. Bodies may be anything: empty, HTML, truncated,
+ * hostile. */
 #ifndef HL_ANSWER_H
 #define HL_ANSWER_H
 
@@ -11,18 +12,20 @@
 /* Copies text for showing: control characters become '?', the end is cut to fit. */
 void hl_answer_show(char *to, size_t room, const char *text, size_t len);
 
-/* Fills in message, reason and field of f from an error body, in any of the shapes the API uses:
- * errors[], {"error"}, {"error","error_description"}, {"message","reason"}, text, HTML, nothing. */
+/* Fills in message, reason and field of f from an error body, in any of the shapes the
+ * API uses: errors[], {"error"}, {"error","error_description"}, {"message","reason"},
+ * text, HTML, nothing. */
 void hl_answer_error(const char *body, size_t len, struct hl_failure *f);
 
 /* Whether the body is JSON at all. */
 bool hl_answer_is_json(const char *body, size_t len);
 
-/* The status in {"data":{"status":"..."}}; "" when it has none. False when it is not such JSON. */
+/* The status in {"data":{"status":"..."}}; "" when it has none. False when it is not such
+ * JSON. */
 bool hl_answer_status(const char *body, size_t len, char *status, size_t room);
 
-/* The token in {"access_token","expires_in"}. *token is malloc'ed and the caller's. False when
- * there is none. expires_in of 0, or missing, is taken as 60 seconds. */
+/* The token in {"access_token","expires_in"}. *token is malloc'ed and the caller's. False
+ * when there is none. expires_in of 0, or missing, is taken as 60 seconds. */
 bool hl_answer_token(const char *body, size_t len, char **token, int *expires_in);
 
 #endif

@@ -37,7 +37,8 @@ static void child_poll(struct hl_timer *t)
     child_reap(c);
 }
 
-void hl_child_watch(struct hl_loop *loop, struct hl_child *c, pid_t pid, void (*exited)(struct hl_child *, int))
+void hl_child_watch(struct hl_loop *loop, struct hl_child *c, pid_t pid,
+                    void (*exited)(struct hl_child *, int))
 {
     c->loop = loop;
     c->pid = pid;

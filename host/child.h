@@ -8,12 +8,15 @@ struct hl_child {
     pid_t pid;
     struct hl_fd pidfd;
     struct hl_timer poll; /* where the kernel has no pidfd_open */
-    void (*exited)(struct hl_child *c, int status); /* once, with wait(2)'s status; it was reaped */
+    void (*exited)(struct hl_child *c,
+                   int status); /* once, with wait(2)'s status; it was reaped */
     struct hl_loop *loop;
 };
 /* The child must be a fresh one of the caller's that nobody else waits for. */
-void hl_child_watch(struct hl_loop *loop, struct hl_child *c, pid_t pid, void (*exited)(struct hl_child *, int));
-/* Stops watching; when the child still runs it is killed (SIGKILL) and reaped. Fine when not watched. */
+void hl_child_watch(struct hl_loop *loop, struct hl_child *c, pid_t pid,
+                    void (*exited)(struct hl_child *, int));
+/* Stops watching; when the child still runs it is killed (SIGKILL) and reaped. Fine when
+ * not watched. */
 void hl_child_end(struct hl_child *c);
 
 #endif

@@ -11,8 +11,9 @@
 
 static void step(struct hl_call *c);
 
-int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base_url, const char *client_id,
-                  const char *client_secret, int per_minute, char *why, size_t room)
+int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base_url,
+                  const char *client_id, const char *client_secret, int per_minute,
+                  char *why, size_t room)
 {
     *out = NULL;
     int err = hl_base_url_check(base_url, why, room);
@@ -29,7 +30,8 @@ int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base
     size_t len = strlen(base_url);
     c->base_url = strndup(base_url, len > 0 && base_url[len - 1] == '/' ? len - 1 : len);
     c->ca_file = ca_file && *ca_file ? strdup(ca_file) : NULL;
-    if (!c->base_url || hl_token_init(&c->token, &c->pool, c->base_url, client_id, client_secret, c->ca_file) != HALO_OK) {
+    if (!c->base_url || hl_token_init(&c->token, &c->pool, c->base_url, client_id,
+                                      client_secret, c->ca_file) != HALO_OK) {
         hl_client_unref(c);
         return HALO_NOMEM;
     }
@@ -117,7 +119,8 @@ static void sleep_then_step(struct hl_call *c, int64_t ms)
 
 static void on_token(struct hl_token_wait *w, const struct hl_failure *failed)
 {
-    struct hl_call *c = (struct hl_call *)((char *)w - offsetof(struct hl_call, token_wait));
+    struct hl_call *c =
+        (struct hl_call *)((char *)w - offsetof(struct hl_call, token_wait));
     if (!failed) {
         c->state = HL_CALL_TOKEN;
         step(c);
@@ -137,8 +140,13 @@ static void on_token(struct hl_token_wait *w, const struct hl_failure *failed)
 static void report(struct hl_call *c, const struct hl_http_answer *a)
 {
     struct hl_client *client = c->client;
-    struct hl_sent s = { hl_method_name(c->method),   c->path,  a->status, hl_loop_now(client->loop) - c->sent_ms,
-                         a->request_id, a->error, c->attempts };
+    struct hl_sent s = { hl_method_name(c->method),
+                         c->path,
+                         a->status,
+                         hl_loop_now(client->loop) - c->sent_ms,
+                         a->request_id,
+                         a->error,
+                         c->attempts };
     if (client->sent)
         client->sent(client->ud, &s);
     if (a->deprecated[0] && !client->told_deprecated && client->warn) {
@@ -149,12 +157,14 @@ static void report(struct hl_call *c, const struct hl_http_answer *a)
     }
 }
 
-static void describe(struct hl_call *c, const struct hl_http_answer *a, const struct hl_retry_out *out)
+static void describe(struct hl_call *c, const struct hl_http_answer *a,
+                     const struct hl_retry_out *out)
 {
     struct hl_failure *f = &c->failure;
     char text[sizeof f->message];
     if (a->net == HL_NET_UNUSABLE)
-        snprintf(f->message, sizeof f->message, "the answer is larger than %d MB, or its headers than %d KB",
+        snprintf(f->message, sizeof f->message,
+                 "the answer is larger than %d MB, or its headers than %d KB",
                  HL_MAX_BODY / 1024 / 1024, HL_HTTP_MAX_HEADERS / 1024);
     else if (a->net == HL_NET_ANSWER && a->status >= 300 && a->status < 400)
         snprintf(f->message, sizeof f->message, "the API moved to %s; set AURA_BASE_URL",
@@ -164,7 +174,8 @@ static void describe(struct hl_call *c, const struct hl_http_answer *a, const st
     else if (!f->message[0])
         snprintf(f->message, sizeof f->message, "%s", halo_strerror(out->err));
     const char *note = hl_retry_note_text(out->note);
-    if (*note && !(out->note == HL_NOTE_ATTEMPTS && c->attempts == 1)) { /* it was not to be repeated */
+    if (*note && !(out->note == HL_NOTE_ATTEMPTS &&
+                   c->attempts == 1)) { /* it was not to be repeated */
         snprintf(text, sizeof text, "%.380s (%s)", f->message, note);
         memcpy(f->message, text, sizeof text);
     }
@@ -192,7 +203,8 @@ static void on_answer(struct hl_http *h)
                               .failures = c->failures,
                               .attempt = c->attempts,
                               .max_attempts = c->max_attempts,
-                              .retry_after_ms = a->retry_after_ms > 0 ? a->retry_after_ms : 0,
+                              .retry_after_ms =
+                                  a->retry_after_ms > 0 ? a->retry_after_ms : 0,
                               .token_renewed = c->renewed,
                               .maybe_done = c->maybe_done,
                               .no_conflict_wait = c->no_conflict_wait,
@@ -242,8 +254,12 @@ static int start_wire(struct hl_call *c)
     bool writes = c->method == HL_POST || c->method == HL_PATCH;
     struct hl_http_request r = { .method = hl_method_name(c->method),
                                  .url = url,
-                                 .body = c->body ? c->body : writes ? "{}" : NULL,
-                                 .body_len = c->body ? c->body_len : writes ? 2 : 0,
+                                 .body = c->body  ? c->body
+                                         : writes ? "{}"
+                                                  : NULL,
+                                 .body_len = c->body  ? c->body_len
+                                             : writes ? 2
+                                                      : 0,
                                  .content_type = writes ? "application/json" : NULL,
                                  .bearer = client->token.value,
                                  .ca_file = client->ca_file,
@@ -260,7 +276,7 @@ static int start_wire(struct hl_call *c)
     return err;
 }
 
-/* ---- turns ----------------------------------------------------------------------------- */
+/* ---- turns ---- */
 
 static struct hl_turns *queue_of(struct hl_call *c)
 {
@@ -287,7 +303,8 @@ static void on_turn(struct hl_timer *t);
 static void give_turns(struct hl_client *client)
 {
     struct hl_loop *loop = client->loop;
-    for (struct hl_call *c; (c = client->actions.first ? client->actions.first : client->reads.first) != NULL;) {
+    for (struct hl_call *c; (c = client->actions.first ? client->actions.first
+                                                       : client->reads.first) != NULL;) {
         int64_t wait = hl_governor_take(&client->governor, hl_loop_now(loop));
         if (wait > 0 && hl_timer_start(loop, &client->turn, wait, on_turn) == HALO_OK)
             return;
@@ -316,13 +333,14 @@ static void join_turns(struct hl_call *c)
         give_turns(c->client);
 }
 
-/* ---- a call's life --------------------------------------------------------------------- */
+/* ---- a call's life ---- */
 
 /* One step; callbacks bring it back here. */
 static void step(struct hl_call *c)
 {
     if (c->attempts > 0 && elapsed(c) >= deadline(c)) {
-        fail(c, c->maybe_done ? HALO_AMBIGUOUS : HALO_TIMEOUT, "no success before the deadline of the call");
+        fail(c, c->maybe_done ? HALO_AMBIGUOUS : HALO_TIMEOUT,
+             "no success before the deadline of the call");
         return;
     }
     switch (c->state) {

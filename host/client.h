@@ -1,10 +1,12 @@
-/* A client of the Aura API: base URL, credentials, token, request rate; and the life of one call:
+/* A client of the Aura API: base URL, credentials, token, request rate; and the life of
+ * one call:
  *
  *     TOKEN -> TURN -> WIRE -> DONE     with RETRY (back to TOKEN) as retry.h decides
  *
- * Turns are given as the governor allows, first come first served, actions before reads. The
- * deadline of a call runs from its first request on: waiting for the first turn is not counted.
- * A call ends by its callback exactly once, unless hl_call_end gives it up before. */
+ * Turns are given as the governor allows, first come first served, actions before reads.
+ * The deadline of a call runs from its first request on: waiting for the first turn is
+ * not counted. A call ends by its callback exactly once, unless hl_call_end gives it up
+ * before. */
 #ifndef HL_CLIENT_H
 #define HL_CLIENT_H
 
@@ -28,7 +30,7 @@ struct hl_accepted {
 /* What is reported of each request, for logs. Never holds a secret. */
 struct hl_sent {
     const char *method, *path;
-    int status;               /* 0: no answer */
+    int status; /* 0: no answer */
     int64_t took_ms;
     const char *request_id, *error; /* "" where there is none */
     int attempt;
@@ -40,7 +42,9 @@ struct hl_client {
     struct hl_http_pool pool;
     struct hl_token token;
     struct hl_governor governor;
-    struct hl_turns { struct hl_call *first, *last; } actions, reads; /* who waits for a turn */
+    struct hl_turns {
+        struct hl_call *first, *last;
+    } actions, reads; /* who waits for a turn */
     struct hl_timer turn;
     char *base_url, *ca_file;
     struct hl_accepted accepted[HL_REMEMBERED];
@@ -51,16 +55,24 @@ struct hl_client {
     void *ud;
 };
 
-enum hl_call_state { HL_CALL_IDLE, HL_CALL_TOKEN, HL_CALL_TURN, HL_CALL_WIRE, HL_CALL_RETRY, HL_CALL_DONE };
+enum hl_call_state {
+    HL_CALL_IDLE,
+    HL_CALL_TOKEN,
+    HL_CALL_TURN,
+    HL_CALL_WIRE,
+    HL_CALL_RETRY,
+    HL_CALL_DONE
+};
 
 /* One call; embedded in its owner, zero-initialised, then filled in down to the line. */
 struct hl_call {
     enum hl_method method;
-    int effect;            /* enum halo_effect */
-    char *path;            /* "/v1/instances/3fa29c1e?x=y"; malloc'ed, the call's */
-    char *body;            /* malloc'ed, the call's; NULL: none */
+    int effect; /* enum halo_effect */
+    char *path; /* "/v1/instances/3fa29c1e?x=y"; malloc'ed, the call's */
+    char *body; /* malloc'ed, the call's; NULL: none */
     size_t body_len;
-    const char *transient; /* status the instance goes through when this is accepted, or NULL; static */
+    const char *transient; /* status the instance goes through when this is accepted, or
+                              NULL; static */
     char id[64];           /* the instance, or "" */
     int64_t timeout_ms;    /* 0: HL_CALL_TIMEOUT_MS */
     int max_attempts;      /* 0: the default; 1: never sent again */
@@ -71,7 +83,7 @@ struct hl_call {
     int status, attempts;
     struct hl_buf answer;
     char request_id[96];
-    bool gone;             /* a DELETE that succeeded by a 404 or 410 */
+    bool gone; /* a DELETE that succeeded by a 404 or 410 */
     /* ---- inside */
     enum hl_call_state state;
     struct hl_client *client;
@@ -86,10 +98,12 @@ struct hl_call {
 };
 
 /* Strings are copied. Errors: HALO_NOMEM, HALO_USAGE with a reason in why. */
-int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base_url, const char *client_id,
-                  const char *client_secret, int per_minute, char *why, size_t room);
+int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base_url,
+                  const char *client_id, const char *client_secret, int per_minute,
+                  char *why, size_t room);
 void hl_client_ref(struct hl_client *c);
-void hl_client_unref(struct hl_client *c); /* with the last one gone no call may be under way */
+void hl_client_unref(
+    struct hl_client *c); /* with the last one gone no call may be under way */
 
 /* done is called later from the loop, or at once when the call cannot even start. */
 void hl_call_start(struct hl_client *client, struct hl_call *c);

@@ -1,13 +1,15 @@
-/* coroutine.resume, wrap and close for scripts. A wait of the host inside a script's own coroutine
- * must reach the scheduler, so a resumed coroutine that yields a wait makes its resumer yield it
- * too, level by level; when the task goes on, each level resumes the one above it again. */
+/* coroutine.resume, wrap and close for scripts. A wait of the host inside a script's own
+ * coroutine must reach the scheduler, so a resumed coroutine that yields a wait makes its
+ * resumer yield it too, level by level; when the task goes on, each level resumes the one
+ * above it again. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
 
 #include "task.h"
 
-/* Registry key of a table: coroutine -> the thread that resumed it, while it runs or waits. */
+/* Registry key of a table: coroutine -> the thread that resumed it, while it runs or
+ * waits. */
 static char RESUMER;
 
 lua_State *hl_resumer(lua_State *L, lua_State *co)
@@ -30,8 +32,9 @@ void hl_set_resumer(lua_State *L, lua_State *co, lua_State *by)
     lua_pop(L, 1);
 }
 
-/* Continues L after co has returned, yielded or failed with `status`. Pushes what co gave: its
- * values, or its error. Returns how many, or -1 for an error, or waits.      [-0, +n, m] */
+/* Continues L after co has returned, yielded or failed with `status`. Pushes what co
+ * gave: its values, or its error. Returns how many, or -1 for an error, or waits. [-0,
+ * +n, m] */
 static int after(lua_State *L, lua_State *co, int status, int values)
 {
     hl_set_resumer(L, co, NULL);
@@ -70,7 +73,8 @@ static int drive(lua_State *L, lua_State *co, int nargs, lua_KFunction k)
 static bool resumable(lua_State *L, lua_State *co)
 {
     bool waits = hl_resumer(L, co) != NULL;
-    bool dead = lua_status(co) > LUA_YIELD || (lua_status(co) == LUA_OK && lua_gettop(co) == 0);
+    bool dead =
+        lua_status(co) > LUA_YIELD || (lua_status(co) == LUA_OK && lua_gettop(co) == 0);
     if (waits || co == L)
         lua_pushliteral(L, "cannot resume a coroutine that is running or waiting");
     else if (dead)
@@ -101,13 +105,15 @@ static int l_resume(lua_State *L)
     return resume_result(L, drive(L, co, lua_gettop(L) - 1, resume_on));
 }
 
-/* The error of a wrapped coroutine: closes it and raises, with the position as Lua does. */
+/* The error of a wrapped coroutine: closes it and raises, with the position as Lua does.
+ */
 static int wrap_result(lua_State *L, lua_State *co, int values)
 {
     if (values >= 0)
         return values;
     int status = lua_status(co);
-    if (status != LUA_OK && status != LUA_YIELD && lua_resetthread(co) != LUA_OK && lua_gettop(co) > 0) {
+    if (status != LUA_OK && status != LUA_YIELD && lua_resetthread(co) != LUA_OK &&
+        lua_gettop(co) > 0) {
         lua_pop(L, 1);
         lua_xmove(co, L, 1);
     }

@@ -15,7 +15,7 @@ unsigned halo_version(void)
     return HALO_VERSION_HEX;
 }
 
-/* ---- opening and closing --------------------------------------------------------------- */
+/* ---- opening and closing ---- */
 
 static void free_strings(halo_config *cfg)
 {
@@ -44,7 +44,8 @@ static int copy_strings(halo_config *cfg)
 int halo_open(halo_host **out, const halo_config *cfg)
 {
     *out = NULL;
-    if (cfg && (cfg->size > sizeof *cfg || cfg->profile || cfg->effect < 0 || cfg->effect > HALO_DESTROY))
+    if (cfg && (cfg->size > sizeof *cfg || cfg->profile || cfg->effect < 0 ||
+                cfg->effect > HALO_DESTROY))
         return HALO_USAGE;
     halo_host *h = calloc(1, sizeof *h);
     if (!h)
@@ -104,7 +105,7 @@ int halo_module(halo_host *h, const char *name, int (*open)(struct lua_State *))
     return status == LUA_OK ? HALO_OK : HALO_NOMEM;
 }
 
-/* ---- callbacks ------------------------------------------------------------------------- */
+/* ---- callbacks ---- */
 
 void hl_log(struct halo_host *h, int level, const char *text, size_t len)
 {
@@ -134,7 +135,7 @@ int hl_confirm(struct halo_run *run, const char *question)
     return answer;
 }
 
-/* ---- runs ------------------------------------------------------------------------------ */
+/* ---- runs ---- */
 
 static int start(halo_host *h, const struct hl_start *s, halo_run **out)
 {
@@ -151,9 +152,13 @@ int halo_start(halo_host *h, const char *script, const char *const *argv, halo_r
     return start(h, &(struct hl_start){ .target = script, .argv = argv }, out);
 }
 
-int halo_start_string(halo_host *h, const char *name, const char *code, const char *json_args, halo_run **out)
+int halo_start_string(halo_host *h, const char *name, const char *code,
+                      const char *json_args, halo_run **out)
 {
-    return start(h, &(struct hl_start){ .target = code, .name = name ? name : "code", .json = json_args ? json_args : "{}" },
+    return start(h,
+                 &(struct hl_start){ .target = code,
+                                     .name = name ? name : "code",
+                                     .json = json_args ? json_args : "{}" },
                  out);
 }
 
@@ -163,7 +168,7 @@ void halo_release(halo_run *run)
         hl_run_free(run);
 }
 
-/* ---- driving --------------------------------------------------------------------------- */
+/* ---- driving ---- */
 
 static void handle_interrupts(halo_host *h)
 {
@@ -174,7 +179,8 @@ static void handle_interrupts(halo_host *h)
     }
 }
 
-/* Ends the runs whose tasks have all ended; the failure of a main task cancels the others. */
+/* Ends the runs whose tasks have all ended; the failure of a main task cancels the
+ * others. */
 static int reap(halo_host *h)
 {
     int alive = 0;

@@ -17,7 +17,7 @@ struct halo_host {
     lua_State *L;             /* the main thread of the state; runs no script itself */
     struct hl_sched *sched;
     struct hl_runtime *runtime;
-    bool in_callback; /* guards against re-entry */
+    bool in_callback;       /* guards against re-entry */
     _Atomic int interrupts; /* asked for by halo_interrupt; handled at the next turn */
     int interrupts_seen;
 };

@@ -13,7 +13,8 @@ static pthread_once_t global_once = PTHREAD_ONCE_INIT;
 
 static void global_init(void)
 {
-    curl_global_init(CURL_GLOBAL_DEFAULT); /* never cleaned up: it is the process's, not ours */
+    curl_global_init(
+        CURL_GLOBAL_DEFAULT); /* never cleaned up: it is the process's, not ours */
 }
 
 void hl_http_pool_init(struct hl_http_pool *pool, struct hl_loop *loop)
@@ -28,8 +29,9 @@ void hl_http_pool_free(struct hl_http_pool *pool)
         curl_easy_cleanup(pool->idle[--pool->count]);
 }
 
-/* Debian and others keep a directory with one file per certificate, named by its hash. OpenSSL
- * then reads the one file it needs; parsing the whole bundle costs 35 ms a process. */
+/* Debian and others keep a directory with one file per certificate, named by its hash.
+ * OpenSSL then reads the one file it needs; parsing the whole bundle costs 35 ms a
+ * process. */
 static const char *hashed_ca_dir(void)
 {
     static const char dir[] = "/etc/ssl/certs";
@@ -100,7 +102,8 @@ static enum hl_net classify(const struct hl_http *h, CURLcode result)
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_CONNECT:
         return HL_NET_UNSENT;
-    case CURLE_SSL_CONNECT_ERROR: /* may be a broken connection as well as no common cipher */
+    case CURLE_SSL_CONNECT_ERROR: /* may be a broken connection as well as no common
+                                     cipher */
         return HL_NET_UNSENT;
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
@@ -136,7 +139,8 @@ static void release(struct hl_http *h)
 
 static void on_done(struct hl_transfer *t, CURLcode result)
 {
-    struct hl_http *h = (struct hl_http *)((char *)t - offsetof(struct hl_http, transfer));
+    struct hl_http *h =
+        (struct hl_http *)((char *)t - offsetof(struct hl_http, transfer));
     struct hl_http_answer *a = &h->answer;
     long sent = 0, status = 0;
     curl_off_t retry_after = 0;
@@ -145,23 +149,27 @@ static void on_done(struct hl_transfer *t, CURLcode result)
     a->sent = sent > 0;
     a->status = result == CURLE_OK || status >= 300 ? (int)status : 0;
     a->net = classify(h, result);
-    if (curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK && retry_after > 0)
+    if (curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK &&
+        retry_after > 0)
         a->retry_after_ms = retry_after < 86400 ? (int64_t)retry_after * 1000 : 86400000;
     copy_header(t->easy, "X-Request-Id", a->request_id, sizeof a->request_id);
     copy_header(t->easy, "X-Tyk-Api-Expires", a->deprecated, sizeof a->deprecated);
     if (status >= 300 && status < 400)
         copy_header(t->easy, "Location", a->location, sizeof a->location);
     if (result == CURLE_SEND_FAIL_REWIND) /* curl wanted to send the body a second time */
-        snprintf(a->error, sizeof a->error, "the connection broke after the request was sent");
+        snprintf(a->error, sizeof a->error,
+                 "the connection broke after the request was sent");
     else if (result != CURLE_OK)
-        snprintf(a->error, sizeof a->error, "%s", h->error[0] ? h->error : curl_easy_strerror(result));
+        snprintf(a->error, sizeof a->error, "%s",
+                 h->error[0] ? h->error : curl_easy_strerror(result));
     release(h);
     h->done(h);
 }
 
 static bool loopback_url(const char *url)
 {
-    return strncmp(url, "http://", 7) == 0; /* plain http was checked to be loopback when configured */
+    return strncmp(url, "http://", 7) ==
+           0; /* plain http was checked to be loopback when configured */
 }
 
 /* Options every transfer has. */
@@ -175,11 +183,13 @@ static void set_common(CURL *e, struct hl_http *h, const struct hl_http_request 
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, loopback_url(r->url) ? "http" : "https");
     if (loopback_url(r->url))
         curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, ""); /* whatever curl can undo; the limit counts what comes out */
+    curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING,
+                     ""); /* whatever curl can undo; the limit counts what comes out */
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)r->connect_ms);
     curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L); /* bytes a second ... */
-    curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, 30L); /* ... for 30 s is a stalled transfer */
+    curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME,
+                     30L); /* ... for 30 s is a stalled transfer */
     curl_easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)r->max_body);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, h);
@@ -230,8 +240,8 @@ static int set_request(CURL *e, struct hl_http *h, const struct hl_http_request 
     return err;
 }
 
-int hl_http_start(struct hl_http *h, struct hl_http_pool *pool, const struct hl_http_request *r,
-                  void (*done)(struct hl_http *))
+int hl_http_start(struct hl_http *h, struct hl_http_pool *pool,
+                  const struct hl_http_request *r, void (*done)(struct hl_http *))
 {
     pthread_once(&global_once, global_init);
     memset(h, 0, sizeof *h);

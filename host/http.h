@@ -1,7 +1,7 @@
-/* One HTTP transfer: an easy handle, its headers, a bounded body. Knows nothing of the service
- * it talks to. A transfer is never retried, never redirected, and never sent twice: a request
- * with a body is fed from a callback that cannot be rewound, because curl re-sends a POST by
- * itself when a reused connection dies. */
+/* One HTTP transfer: an easy handle, its headers, a bounded body. Knows nothing of the
+ * service it talks to. A transfer is never retried, never redirected, and never sent
+ * twice: a request with a body is fed from a callback that cannot be rewound, because
+ * curl re-sends a POST by itself when a reused connection dies. */
 #ifndef HL_HTTP_H
 #define HL_HTTP_H
 
@@ -16,27 +16,27 @@ enum { HL_HTTP_MAX_HEADERS = 64 * 1024 }; /* bytes, all headers of one answer */
 
 struct hl_http_request {
     const char *method, *url;
-    const char *body;         /* NULL: none */
+    const char *body; /* NULL: none */
     size_t body_len;
-    const char *content_type; /* NULL: none */
-    const char *bearer;       /* token, or NULL */
+    const char *content_type;    /* NULL: none */
+    const char *bearer;          /* token, or NULL */
     const char *user, *password; /* Basic authentication, or NULL */
-    const char *ca_file;      /* NULL: the system's store */
-    int64_t timeout_ms;       /* for the whole transfer */
+    const char *ca_file;         /* NULL: the system's store */
+    int64_t timeout_ms;          /* for the whole transfer */
     int64_t connect_ms;
     size_t max_body;
 };
 
 struct hl_http_answer {
     enum hl_net net;
-    int status;               /* 0 when no answer came */
-    bool sent;                /* at least the head of the request went out */
+    int status; /* 0 when no answer came */
+    bool sent;  /* at least the head of the request went out */
     struct hl_buf body;
-    int64_t retry_after_ms;   /* -1: not given */
+    int64_t retry_after_ms; /* -1: not given */
     char request_id[96];
-    char deprecated[64];      /* X-Tyk-Api-Expires */
-    char location[256];       /* of a redirect that was not followed */
-    char error[256];          /* what curl said */
+    char deprecated[64]; /* X-Tyk-Api-Expires */
+    char location[256];  /* of a redirect that was not followed */
+    char error[256];     /* what curl said */
 };
 
 /* Idle handles kept for reuse, of one loop. */
@@ -62,8 +62,8 @@ struct hl_http {
 
 /* Starts. All strings are copied but body, which must stay valid until done. HALO_OK, or
  * HALO_NOMEM; then done is never called. */
-int hl_http_start(struct hl_http *h, struct hl_http_pool *pool, const struct hl_http_request *r,
-                  void (*done)(struct hl_http *));
+int hl_http_start(struct hl_http *h, struct hl_http_pool *pool,
+                  const struct hl_http_request *r, void (*done)(struct hl_http *));
 /* Stops if running and frees the answer. Fine at any time. */
 void hl_http_reset(struct hl_http *h);
 

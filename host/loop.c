@@ -81,7 +81,7 @@ void hl_loop_wakeup(struct hl_loop *loop)
     errno = saved;
 }
 
-/* ---- timers ---------------------------------------------------------------------------- */
+/* ---- timers ---- */
 
 static bool earlier(const struct hl_timer *a, const struct hl_timer *b)
 {
@@ -140,12 +140,14 @@ int hl_timer_start(struct hl_loop *loop, struct hl_timer *t, int64_t delay_ms,
     return HALO_OK;
 }
 
-/* Timers armed by the callbacks themselves wait for the next turn, so none can starve the loop. */
+/* Timers armed by the callbacks themselves wait for the next turn, so none can starve the
+ * loop. */
 static int fire_timers(struct hl_loop *loop)
 {
     int fired = 0;
     uint64_t last = loop->order;
-    while (loop->timers > 0 && loop->heap[1]->at_ms <= loop->now_ms && loop->heap[1]->order <= last) {
+    while (loop->timers > 0 && loop->heap[1]->at_ms <= loop->now_ms &&
+           loop->heap[1]->order <= last) {
         struct hl_timer *t = loop->heap[1];
         hl_timer_stop(loop, t);
         t->fire(t);
@@ -154,9 +156,10 @@ static int fire_timers(struct hl_loop *loop)
     return fired;
 }
 
-/* ---- descriptors ----------------------------------------------------------------------- */
+/* ---- descriptors ---- */
 
-void hl_fd_watch(struct hl_loop *loop, struct hl_fd *f, int fd, short events, void (*ready)(struct hl_fd *))
+void hl_fd_watch(struct hl_loop *loop, struct hl_fd *f, int fd, short events,
+                 void (*ready)(struct hl_fd *))
 {
     f->fd = fd;
     f->events = events;
@@ -184,7 +187,8 @@ void hl_fd_unwatch(struct hl_loop *loop, struct hl_fd *f)
     if (f->next)
         f->next->prev = f->prev;
     loop->fd_count--;
-    for (size_t i = 0; i < loop->polled_count; i++) /* its memory may go away during this turn */
+    for (size_t i = 0; i < loop->polled_count;
+         i++) /* its memory may go away during this turn */
         if (loop->polled[i] == f)
             loop->polled[i] = NULL;
 }
@@ -205,10 +209,12 @@ static int collect_fds(struct hl_loop *loop)
         loop->polled_room = room;
     }
     loop->polled_count = 0;
-    loop->waits[0] = (struct curl_waitfd){ .fd = loop->wake_read, .events = CURL_WAIT_POLLIN };
+    loop->waits[0] =
+        (struct curl_waitfd){ .fd = loop->wake_read, .events = CURL_WAIT_POLLIN };
     for (struct hl_fd *f = loop->fds; f; f = f->next) {
         loop->polled[loop->polled_count++] = f;
-        loop->waits[loop->polled_count] = (struct curl_waitfd){ .fd = f->fd, .events = f->events };
+        loop->waits[loop->polled_count] =
+            (struct curl_waitfd){ .fd = f->fd, .events = f->events };
     }
     return HALO_OK;
 }
@@ -232,7 +238,7 @@ static int run_ready_fds(struct hl_loop *loop)
     return ran;
 }
 
-/* ---- transfers ------------------------------------------------------------------------- */
+/* ---- transfers ---- */
 
 int hl_transfer_start(struct hl_loop *loop, struct hl_transfer *t)
 {
@@ -269,7 +275,8 @@ static int finish_transfers(struct hl_loop *loop)
     for (CURLMsg *msg; (msg = curl_multi_info_read(loop->multi, &left)) != NULL;) {
         if (msg->msg != CURLMSG_DONE)
             continue;
-        CURLcode result = msg->data.result; /* the message dies with the handle's removal */
+        CURLcode result =
+            msg->data.result; /* the message dies with the handle's removal */
         struct hl_transfer *t = NULL;
         curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&t);
         hl_transfer_stop(loop, t);
@@ -279,7 +286,7 @@ static int finish_transfers(struct hl_loop *loop)
     return ran;
 }
 
-/* ---- the turn -------------------------------------------------------------------------- */
+/* ---- the turn ---- */
 
 static int64_t until_timer(const struct hl_loop *loop)
 {
@@ -302,7 +309,8 @@ int hl_loop_timeout(struct hl_loop *loop)
 
 static short poll_events(short curl_events)
 {
-    return (short)((curl_events & CURL_WAIT_POLLIN ? POLLIN : 0) | (curl_events & CURL_WAIT_POLLOUT ? POLLOUT : 0));
+    return (short)((curl_events & CURL_WAIT_POLLIN ? POLLIN : 0) |
+                   (curl_events & CURL_WAIT_POLLOUT ? POLLOUT : 0));
 }
 
 /* The one place that blocks. */
@@ -317,7 +325,8 @@ static void block(struct hl_loop *loop, int timeout_ms)
     if (!fds)
         return; /* nothing is marked ready; the next turn tries again */
     for (unsigned i = 0; i < count; i++)
-        fds[i] = (struct pollfd){ .fd = loop->waits[i].fd, .events = poll_events(loop->waits[i].events) };
+        fds[i] = (struct pollfd){ .fd = loop->waits[i].fd,
+                                  .events = poll_events(loop->waits[i].events) };
     if (poll(fds, count, timeout_ms) > 0)
         for (unsigned i = 0; i < count; i++)
             loop->waits[i].revents = fds[i].revents;

@@ -1,6 +1,7 @@
-/* The event loop: curl_multi, timers, watched descriptors (child.h: processes) and a wake-up.
- * hl_loop_turn is the only place in halo that blocks. Callbacks run inside a turn, never from
- * inside curl; they may start and stop anything. Times are milliseconds of a monotonic clock. */
+/* The event loop: curl_multi, timers, watched descriptors (child.h: processes) and a
+ * wake-up. hl_loop_turn is the only place in halo that blocks. Callbacks run inside a
+ * turn, never from inside curl; they may start and stop anything. Times are milliseconds
+ * of a monotonic clock. */
 #ifndef HL_LOOP_H
 #define HL_LOOP_H
 
@@ -13,8 +14,8 @@
 
 struct hl_loop;
 
-/* A clock for tests. With one, a turn in which only timers wait does not block: the loop asks
- * `skip` to move the clock to the next timer. */
+/* A clock for tests. With one, a turn in which only timers wait does not block: the loop
+ * asks `skip` to move the clock to the next timer. */
 struct hl_clock {
     int64_t (*now)(void *ud);
     void (*skip)(void *ud, int64_t to_ms);
@@ -23,13 +24,14 @@ struct hl_clock {
 
 /* clock may be NULL for the system's. NULL when out of memory. */
 struct hl_loop *hl_loop_new(const struct hl_clock *clock);
-void hl_loop_free(struct hl_loop *loop); /* everything must have been stopped; NULL is fine */
+void hl_loop_free(
+    struct hl_loop *loop); /* everything must have been stopped; NULL is fine */
 
 /* The time at which this turn began. */
 int64_t hl_loop_now(const struct hl_loop *loop);
 
-/* Waits up to max_wait_ms (-1: without limit) for something to be due, then runs its callback.
- * Returns the number of callbacks run. */
+/* Waits up to max_wait_ms (-1: without limit) for something to be due, then runs its
+ * callback. Returns the number of callbacks run. */
 int hl_loop_turn(struct hl_loop *loop, int max_wait_ms);
 
 /* ms until the next timer or curl's own: 0 now, -1 never. */
@@ -38,18 +40,21 @@ int hl_loop_timeout(struct hl_loop *loop);
 /* Makes a blocked turn return. Any thread, any signal handler. */
 void hl_loop_wakeup(struct hl_loop *loop);
 
-/* ---- timers: embedded in their owner's memory, zero-initialised; equal times fire first in, first out */
+/* ---- timers: embedded in their owner's memory, zero-initialised; equal times fire first
+ * in, first out */
 struct hl_timer {
-    size_t place;                     /* 1-based place in the heap; 0: not armed */
+    size_t place; /* 1-based place in the heap; 0: not armed */
     int64_t at_ms;
     uint64_t order;
     void (*fire)(struct hl_timer *t); /* the timer is disarmed before this is called */
 };
 /* (Re)arms. Returns HALO_OK or HALO_NOMEM. */
-int hl_timer_start(struct hl_loop *loop, struct hl_timer *t, int64_t delay_ms, void (*fire)(struct hl_timer *));
+int hl_timer_start(struct hl_loop *loop, struct hl_timer *t, int64_t delay_ms,
+                   void (*fire)(struct hl_timer *));
 void hl_timer_stop(struct hl_loop *loop, struct hl_timer *t); /* fine when not armed */
 
-/* ---- watched descriptors: embedded, zero-initialised; the descriptor stays its owner's */
+/* ---- watched descriptors: embedded, zero-initialised; the descriptor stays its owner's
+ */
 struct hl_fd {
     int fd;
     short events; /* CURL_WAIT_POLLIN | CURL_WAIT_POLLOUT; may be changed while watched */
@@ -57,16 +62,20 @@ struct hl_fd {
     void (*ready)(struct hl_fd *f);
     struct hl_fd *prev, *next;
 };
-void hl_fd_watch(struct hl_loop *loop, struct hl_fd *f, int fd, short events, void (*ready)(struct hl_fd *));
+void hl_fd_watch(struct hl_loop *loop, struct hl_fd *f, int fd, short events,
+                 void (*ready)(struct hl_fd *));
 void hl_fd_unwatch(struct hl_loop *loop, struct hl_fd *f); /* fine when not watched */
 
-/* ---- transfers: `done` is called from hl_loop_turn after curl has let go of the handle */
+/* ---- transfers: `done` is called from hl_loop_turn after curl has let go of the handle
+ */
 struct hl_transfer {
     CURL *easy; /* the caller's; its CURLOPT_PRIVATE belongs to the loop while it runs */
     void (*done)(struct hl_transfer *t, CURLcode result);
     bool running;
 };
-int hl_transfer_start(struct hl_loop *loop, struct hl_transfer *t); /* HALO_OK or HALO_NOMEM */
-void hl_transfer_stop(struct hl_loop *loop, struct hl_transfer *t); /* fine when not running */
+int hl_transfer_start(struct hl_loop *loop,
+                      struct hl_transfer *t); /* HALO_OK or HALO_NOMEM */
+void hl_transfer_stop(struct hl_loop *loop,
+                      struct hl_transfer *t); /* fine when not running */
 
 #endif

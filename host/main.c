@@ -29,7 +29,7 @@ static int usage(const char *text, const char *what)
     return 2;
 }
 
-/* ---- callbacks ------------------------------------------------------------------------- */
+/* ---- callbacks ---- */
 
 static void on_log(void *ud, int level, const char *text, size_t len)
 {
@@ -66,7 +66,10 @@ static int on_confirm(void *ud, halo_run *run, const char *question)
     if (o->yes)
         return HALO_YES;
     if (!isatty(STDIN_FILENO)) {
-        fprintf(stderr, "%s\nNot done: there is no terminal to ask on. Add --yes to go on without being asked.\n", question);
+        fprintf(stderr,
+                "%s\nNot done: there is no terminal to ask on. Add --yes to go on "
+                "without being asked.\n",
+                question);
         return HALO_NO;
     }
     fprintf(stderr, "%s\nType YES to go on: ", question);
@@ -93,17 +96,18 @@ static void on_signal(int number)
 
 static void set_signals(void)
 {
-    struct sigaction action = { .sa_handler = on_signal }; /* no SA_RESTART: a question ends too */
+    struct sigaction action = { .sa_handler =
+                                    on_signal }; /* no SA_RESTART: a question ends too */
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* ---- the sandbox as a child ------------------------------------------------------------ */
+/* ---- the sandbox as a child ---- */
 
-/* Takes an `export NAME=value` line into our own environment; the operator's own INSTANCE_ID and
- * the like win, credentials and URL never do. */
+/* Takes an `export NAME=value` line into our own environment; the operator's own
+ * INSTANCE_ID and the like win, credentials and URL never do. */
 static void take_export(char *line)
 {
     char *name = line + strlen("export "), *value = strchr(name, '=');
@@ -114,7 +118,8 @@ static void take_export(char *line)
     setenv(name, value, strncmp(name, "AURA_", 5) == 0);
 }
 
-/* Starts `halo sandbox` on a free port and waits until it listens. Returns its pid, or -1. */
+/* Starts `halo sandbox` on a free port and waits until it listens. Returns its pid, or
+ * -1. */
 static pid_t start_sandbox(const struct options *o)
 {
     int out[2];
@@ -144,7 +149,8 @@ static pid_t start_sandbox(const struct options *o)
         args[n++] = "sandbox";
         args[n++] = "--port=0";
         args[n++] = "--demo";
-        char self[4096]; /* by its path: tools that run us in place of another program keep that right */
+        char self[4096]; /* by its path: tools that run us in place of another program
+                            keep that right */
         ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
         self[len > 0 ? len : 0] = '\0';
         execv(self, (char *const *)args);
@@ -175,7 +181,7 @@ static void stop_sandbox(pid_t pid)
         ;
 }
 
-/* ---- options --------------------------------------------------------------------------- */
+/* ---- options ---- */
 
 /* Takes one of the flags that may stand anywhere. */
 static bool take_flag(struct options *o, const char *word)
@@ -202,45 +208,83 @@ static void take_flags(struct options *o, char **argv, int from)
     argv[to] = NULL;
 }
 
-enum { OPT_SANDBOX = 256, OPT_YES, OPT_DRY_RUN, OPT_JSON, OPT_QUIET, OPT_LOG, OPT_STDLIB, OPT_SCRIPTS, OPT_VERSION };
+enum {
+    OPT_SANDBOX = 256,
+    OPT_YES,
+    OPT_DRY_RUN,
+    OPT_JSON,
+    OPT_QUIET,
+    OPT_LOG,
+    OPT_STDLIB,
+    OPT_SCRIPTS,
+    OPT_VERSION
+};
 
 /* Returns the exit code for an immediate end, or -1. */
 static int read_options(struct options *o, int argc, char **argv)
 {
-    static const struct option LONG[] = { { "sandbox", no_argument, NULL, OPT_SANDBOX },
-                                          { "yes", no_argument, NULL, OPT_YES },
-                                          { "dry-run", no_argument, NULL, OPT_DRY_RUN },
-                                          { "json", no_argument, NULL, OPT_JSON },
-                                          { "quiet", no_argument, NULL, OPT_QUIET },
-                                          { "log", required_argument, NULL, OPT_LOG },
-                                          { "stdlib", required_argument, NULL, OPT_STDLIB },
-                                          { "scripts", required_argument, NULL, OPT_SCRIPTS },
-                                          { "version", no_argument, NULL, OPT_VERSION },
-                                          { "help", no_argument, NULL, 'h' },
-                                          { NULL, 0, NULL, 0 } };
+    static const struct option LONG[] = {
+        { "sandbox", no_argument, NULL, OPT_SANDBOX },
+        { "yes", no_argument, NULL, OPT_YES },
+        { "dry-run", no_argument, NULL, OPT_DRY_RUN },
+        { "json", no_argument, NULL, OPT_JSON },
+        { "quiet", no_argument, NULL, OPT_QUIET },
+        { "log", required_argument, NULL, OPT_LOG },
+        { "stdlib", required_argument, NULL, OPT_STDLIB },
+        { "scripts", required_argument, NULL, OPT_SCRIPTS },
+        { "version", no_argument, NULL, OPT_VERSION },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 }
+    };
     opterr = 0;
     for (int c; (c = getopt_long(argc, argv, "+:e:vh", LONG, NULL)) != -1;) {
         switch (c) {
-        case OPT_SANDBOX: o->sandbox = true; break;
-        case OPT_YES: o->yes = true; break;
-        case OPT_DRY_RUN: o->dry_run = true; break;
-        case OPT_JSON: o->json = true; break;
-        case OPT_QUIET: o->quiet = true; break;
-        case 'v': o->verbose = true; break;
-        case 'e': o->code = optarg; break;
-        case OPT_LOG: o->log_path = optarg; break;
-        case OPT_STDLIB: o->stdlib_dir = optarg; break;
-        case OPT_SCRIPTS: o->scripts_dir = optarg; break;
-        case OPT_VERSION: puts("halo " HALO_VERSION); return 0;
-        case 'h': argv[--optind] = "help"; return -1;
-        case ':': return usage("%s needs a value", argv[optind - 1]);
-        default: return usage("unknown option %s", argv[optind - 1]);
+        case OPT_SANDBOX:
+            o->sandbox = true;
+            break;
+        case OPT_YES:
+            o->yes = true;
+            break;
+        case OPT_DRY_RUN:
+            o->dry_run = true;
+            break;
+        case OPT_JSON:
+            o->json = true;
+            break;
+        case OPT_QUIET:
+            o->quiet = true;
+            break;
+        case 'v':
+            o->verbose = true;
+            break;
+        case 'e':
+            o->code = optarg;
+            break;
+        case OPT_LOG:
+            o->log_path = optarg;
+            break;
+        case OPT_STDLIB:
+            o->stdlib_dir = optarg;
+            break;
+        case OPT_SCRIPTS:
+            o->scripts_dir = optarg;
+            break;
+        case OPT_VERSION:
+            puts("halo " HALO_VERSION);
+            return 0;
+        case 'h':
+            argv[--optind] = "help";
+            return -1;
+        case ':':
+            return usage("%s needs a value", argv[optind - 1]);
+        default:
+            return usage("unknown option %s", argv[optind - 1]);
         }
     }
     return -1;
 }
 
-/* ---- running --------------------------------------------------------------------------- */
+/* ---- running ---- */
 
 static int start(halo_host *h, const struct options *o, char **words, halo_run **run)
 {
@@ -290,7 +334,8 @@ static int run_script(struct options *o, char **words)
 
 int main(int argc, char **argv)
 {
-    struct options o = { .stdlib_dir = getenv("HALO_STDLIB"), .scripts_dir = getenv("HALO_SCRIPTS") };
+    struct options o = { .stdlib_dir = getenv("HALO_STDLIB"),
+                         .scripts_dir = getenv("HALO_SCRIPTS") };
     static char *help[] = { "help", NULL };
     int code = read_options(&o, argc, argv);
     if (code >= 0)

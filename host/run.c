@@ -7,10 +7,11 @@
 #include "../bindings/modules.h"
 #include "task.h"
 
-/* Registry key of start(), the function of stdlib/script.lua that every run begins with. */
+/* Registry key of start(), the function of stdlib/script.lua that every run begins with.
+ */
 static char START;
 
-/* ---- starting -------------------------------------------------------------------------- */
+/* ---- starting ---- */
 
 /* The main task of a run: start(target, argv, kind). */
 static int main_on(lua_State *L, int status, lua_KContext ctx)
@@ -86,9 +87,10 @@ int hl_run_new(struct halo_run **out, struct halo_host *h, const struct hl_start
     return status == LUA_ERRMEM ? HALO_NOMEM : HALO_USAGE;
 }
 
-/* ---- ending ---------------------------------------------------------------------------- */
+/* ---- ending ---- */
 
-/* Pushes an error value as text; a plain table says its message, if it has one. [-0, +1, m] */
+/* Pushes an error value as text; a plain table says its message, if it has one. [-0, +1,
+ * m] */
 static void push_text(lua_State *L, int idx)
 {
     bool plain = lua_istable(L, idx);
@@ -102,16 +104,19 @@ static void push_text(lua_State *L, int idx)
         lua_pushliteral(L, "the script raised a table without a message");
 }
 
-/* Where a script of the operator's own made the failing call, unless the message says enough. */
+/* Where a script of the operator's own made the failing call, unless the message says
+ * enough. */
 static const char *call_site(lua_State *L, int error, int err)
 {
-    const char *where = lua_getfield(L, error, "where") == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
-    bool bundled = where && (strncmp(where, "scripts/", 8) == 0 || strncmp(where, "stdlib/", 7) == 0);
+    const char *where =
+        lua_getfield(L, error, "where") == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+    bool bundled = where && (strncmp(where, "scripts/", 8) == 0 ||
+                             strncmp(where, "stdlib/", 7) == 0);
     return bundled || err == HALO_USAGE ? NULL : where;
 }
 
-/* Pushes the error text of a task: one readable line, a hint, and where the script is at fault its
- * traceback.                                                                   [-0, +1, m] */
+/* Pushes the error text of a task: one readable line, a hint, and where the script is at
+ * fault its traceback. [-0, +1, m] */
 static void push_message(lua_State *L, struct hl_task *t)
 {
     bool fault = t->err == HALO_SCRIPT || t->err == HALO_COMPUTE || t->err == HALO_NOMEM;
@@ -124,16 +129,19 @@ static void push_message(lua_State *L, struct hl_task *t)
         hint = lua_getfield(L, error, "hint") == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
     }
     lua_getiuservalue(L, task, 3);
-    if (fault && !(lua_istable(L, error) && t->err == HALO_SCRIPT)) /* a failure told as a table is no bug */
+    if (fault && !(lua_istable(L, error) &&
+                   t->err == HALO_SCRIPT)) /* a failure told as a table is no bug */
         trace = lua_tostring(L, -1);
     push_text(L, error);
-    lua_pushfstring(L, "%s%s%s%s%s%s%s", lua_tostring(L, -1), site ? "\n  at: " : "", site ? site : "",
-                    hint ? "\n  hint: " : "", hint ? hint : "", trace ? "\n" : "", trace ? trace : "");
+    lua_pushfstring(L, "%s%s%s%s%s%s%s", lua_tostring(L, -1), site ? "\n  at: " : "",
+                    site ? site : "", hint ? "\n  hint: " : "", hint ? hint : "",
+                    trace ? "\n" : "", trace ? trace : "");
     lua_replace(L, task);
     lua_settop(L, task);
 }
 
-/* 1: the task that decides how the run ended. Returns its message, or its result as JSON. */
+/* 1: the task that decides how the run ended. Returns its message, or its result as JSON.
+ */
 static int conclude(lua_State *L)
 {
     struct hl_task *t = lua_touserdata(L, 1);
@@ -163,7 +171,8 @@ void hl_run_end(struct halo_run *run)
     lua_State *L = run->host->L;
     struct hl_task *t = run->main;
     size_t len = 0;
-    for (struct hl_task *other = run->tasks; other && t->err == HALO_OK; other = other->next)
+    for (struct hl_task *other = run->tasks; other && t->err == HALO_OK;
+         other = other->next)
         if (!other->observed && other->err != HALO_OK)
             t = other;
     run->ended = true;
@@ -172,7 +181,8 @@ void hl_run_end(struct halo_run *run)
     lua_pushlightuserdata(L, t);
     int status = lua_pcall(L, 1, 1, 0);
     if (status != LUA_OK && run->err == HALO_OK)
-        run->err = status == LUA_ERRMEM ? HALO_NOMEM : HALO_SCRIPT; /* a result that is no JSON */
+        run->err = status == LUA_ERRMEM ? HALO_NOMEM
+                                        : HALO_SCRIPT; /* a result that is no JSON */
     if (run->err == HALO_OK)
         run->result = copy_text(L, &run->result_len);
     else

@@ -1,6 +1,5 @@
 #include "runtime.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -9,16 +8,13 @@
 #include <lualib.h>
 
 #include "../bindings/modules.h"
-#include "embedded.h"
-#include "fs.h"
+#include "loader.h"
 #include "task.h"
 
-enum {
-    HOOK_INSTRUCTIONS = 10000, /* between two looks at the clock: well below a millisecond */
-    MAX_FILE = 4 * 1024 * 1024
-};
+/* Between two looks at the clock: well below a millisecond. */
+enum { HOOK_INSTRUCTIONS = 10000 };
 
-/* ---- memory ---------------------------------------------------------------------------- */
+/* ---- memory ---- */
 
 static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize)
 {
@@ -39,7 +35,7 @@ static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize)
     return fresh;
 }
 
-/* ---- computing time -------------------------------------------------------------------- */
+/* ---- computing time ---- */
 
 static int64_t now_ms(void)
 {
@@ -54,13 +50,15 @@ static void on_count(lua_State *L, lua_Debug *ar)
     struct halo_run *run = hl_run_of(L);
     (void)ar;
     bool killed = run && h->interrupts >= 2;
-    if (!killed && (h->runtime->compute_until == 0 || now_ms() < h->runtime->compute_until))
+    if (!killed &&
+        (h->runtime->compute_until == 0 || now_ms() < h->runtime->compute_until))
         return;
     h->runtime->exhausted = true;
     lua_sethook(L, on_count, LUA_MASKCOUNT, 1); /* so that a pcall in a loop dies too */
     if (killed)
         hl_raise(L, HALO_CANCELLED, NULL, "cancelled");
-    hl_raise(L, HALO_COMPUTE, NULL, "computed for more than %d ms without waiting", h->cfg.compute_ms);
+    hl_raise(L, HALO_COMPUTE, NULL, "computed for more than %d ms without waiting",
+             h->cfg.compute_ms);
 }
 
 void hl_runtime_begin(struct halo_host *h)
@@ -69,152 +67,7 @@ void hl_runtime_begin(struct halo_host *h)
     h->runtime->exhausted = false;
 }
 
-/* ---- files ----------------------------------------------------------------------------- */
-
-static const struct hl_embedded *embedded(const char *path)
-{
-    size_t low = 0, high = hl_embedded_count;
-    while (low < high) {
-        size_t mid = (low + high) / 2;
-        int order = strcmp(path, hl_embedded_files[mid].name);
-        if (order == 0)
-            return &hl_embedded_files[mid];
-        if (order < 0)
-            high = mid;
-        else
-            low = mid + 1;
-    }
-    return NULL;
-}
-
-/* Pushes the content of a file, or nothing. */
-static bool push_file(lua_State *L, const char *path)
-{
-    struct hl_buf text;
-    hl_buf_init(&text, MAX_FILE);
-    if (hl_fs_read(path, &text) != HALO_OK) {
-        hl_buf_reset(&text);
-        return false;
-    }
-    char *room = lua_newuserdatauv(L, text.len ? text.len : 1, 0); /* Lua's memory, before it is pushed */
-    memcpy(room, hl_buf_text(&text), text.len);
-    size_t len = text.len;
-    hl_buf_reset(&text);
-    lua_pushlstring(L, room, len);
-    lua_remove(L, -2);
-    return true;
-}
-
-bool hl_runtime_file(lua_State *L, const char *kind, const char *name)
-{
-    struct halo_host *h = hl_host(L);
-    const char *dir = strcmp(kind, "scripts") == 0 ? h->cfg.scripts_dir : h->cfg.stdlib_dir;
-    if (dir) {
-        const char *path = lua_pushfstring(L, "%s/%s.lua", dir, name);
-        if (push_file(L, path)) {
-            lua_insert(L, -2);
-            lua_pushfstring(L, "@%s", path);
-            lua_remove(L, -2);
-            return true;
-        }
-        lua_pop(L, 1);
-        return false;
-    }
-    const char *path = lua_pushfstring(L, "%s/%s.lua", kind, name);
-    const struct hl_embedded *e = embedded(path);
-    if (!e) {
-        lua_pop(L, 1);
-        return false;
-    }
-    lua_pushlstring(L, e->text, e->len);
-    lua_pushfstring(L, "@%s", e->name);
-    lua_remove(L, -3);
-    return true;
-}
-
-static int list_dir(lua_State *L)
-{
-    DIR **d = lua_touserdata(L, 1);
-    lua_Integer n = 0;
-    lua_newtable(L);
-    for (struct dirent *e; (e = readdir(*d)) != NULL;) {
-        size_t len = strlen(e->d_name);
-        if (len <= 4 || strcmp(e->d_name + len - 4, ".lua") != 0)
-            continue;
-        lua_pushlstring(L, e->d_name, len - 4);
-        lua_rawseti(L, -2, ++n);
-    }
-    return 1;
-}
-
-void hl_runtime_list(lua_State *L)
-{
-    const char *dir = hl_host(L)->cfg.scripts_dir;
-    if (dir) {
-        DIR *d = opendir(dir);
-        lua_pushcfunction(L, list_dir);
-        lua_pushlightuserdata(L, &d);
-        if (!d)
-            luaL_error(L, "cannot read %s", dir);
-        int status = lua_pcall(L, 1, 1, 0);
-        closedir(d);
-        if (status != LUA_OK)
-            lua_error(L);
-        return;
-    }
-    lua_newtable(L);
-    lua_Integer n = 0;
-    for (size_t i = 0; i < hl_embedded_count; i++) {
-        const char *name = hl_embedded_files[i].name;
-        if (strncmp(name, "scripts/", 8) != 0)
-            continue;
-        lua_pushlstring(L, name + 8, strlen(name) - 8 - 4);
-        lua_rawseti(L, -2, ++n);
-    }
-}
-
-/* ---- require --------------------------------------------------------------------------- */
-
-static int load_text(lua_State *L)
-{
-    size_t len;
-    const char *text = lua_tolstring(L, -2, &len);
-    if (luaL_loadbufferx(L, text, len, lua_tostring(L, -1), "t") != LUA_OK)
-        return lua_error(L);
-    return 1;
-}
-
-/* package.searchers: stdlib/ first, so that a script's folder cannot replace it. */
-static int search_stdlib(lua_State *L)
-{
-    const char *name = luaL_gsub(L, luaL_checkstring(L, 1), ".", "/");
-    if (hl_runtime_file(L, "stdlib", name))
-        return load_text(L);
-    const char *init = lua_pushfstring(L, "%s/init", name);
-    if (hl_runtime_file(L, "stdlib", init))
-        return load_text(L);
-    lua_pushfstring(L, "no stdlib module '%s'", lua_tostring(L, 1));
-    return 1;
-}
-
-static int search_beside(lua_State *L)
-{
-    struct halo_run *run = hl_run_of(L);
-    const char *name = luaL_gsub(L, luaL_checkstring(L, 1), ".", "/");
-    if (!run || !run->dir) {
-        lua_pushliteral(L, "no script folder");
-        return 1;
-    }
-    const char *path = lua_pushfstring(L, "%s/%s.lua", run->dir, name);
-    if (!push_file(L, path)) {
-        lua_pushfstring(L, "no file '%s'", path);
-        return 1;
-    }
-    lua_pushfstring(L, "@%s", path);
-    return load_text(L);
-}
-
-/* ---- libraries ------------------------------------------------------------------------- */
+/* ---- libraries ---- */
 
 /* print(...): one line for the log callback, as PRINT */
 static int l_print(lua_State *L)
@@ -235,8 +88,8 @@ static int l_print(lua_State *L)
     return 0;
 }
 
-/* load(chunk, name, mode, env) and loadfile(file, mode, env): never bytecode. Upvalue 1 is Lua's
- * own function, upvalue 2 the place of the mode. */
+/* load(chunk, name, mode, env) and loadfile(file, mode, env): never bytecode. Upvalue 1
+ * is Lua's own function, upvalue 2 the place of the mode. */
 static int l_load_text(lua_State *L)
 {
     int mode = (int)lua_tointeger(L, lua_upvalueindex(2));
@@ -258,7 +111,8 @@ static int dofile_on(lua_State *L, int status, lua_KContext ctx)
     return lua_gettop(L) - 1;
 }
 
-/* dofile(path): as Lua's, for text only                                       [-0, +n, e] */
+/* dofile(path): as Lua's, for text only                                       [-0, +n, e]
+ */
 static int l_dofile(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -271,7 +125,8 @@ static int l_dofile(lua_State *L)
 
 static int l_no_exit(lua_State *L)
 {
-    return luaL_error(L, "os.exit is not available: return from the script, or raise an error");
+    return luaL_error(
+        L, "os.exit is not available: return from the script, or raise an error");
 }
 
 static void text_only(lua_State *L, const char *name, int mode)
@@ -292,7 +147,8 @@ static void remove_fields(lua_State *L, const char *table, const char *const *na
     lua_pop(L, 1);
 }
 
-/* require looks in preload, stdlib/, beside the script, and then, unless restricted, where Lua does. */
+/* require looks in preload, stdlib/, beside the script, and then, unless restricted,
+ * where Lua does. */
 static void open_package(lua_State *L)
 {
     bool restricted = hl_host(L)->cfg.restricted;
@@ -304,9 +160,9 @@ static void open_package(lua_State *L)
         lua_rawgeti(L, searchers, i);
         lua_rawseti(L, searchers, i + 2);
     }
-    lua_pushcfunction(L, search_stdlib);
+    lua_pushcfunction(L, hl_search_stdlib);
     lua_rawseti(L, searchers, 2);
-    lua_pushcfunction(L, search_beside);
+    lua_pushcfunction(L, hl_search_beside);
     lua_rawseti(L, searchers, 3);
     for (lua_Integer i = 4; restricted && i <= n + 2; i++) {
         lua_pushnil(L);
@@ -314,14 +170,18 @@ static void open_package(lua_State *L)
     }
     lua_pop(L, 2);
     if (restricted)
-        remove_fields(L, "package", (const char *const[]){ "loadlib", "cpath", "path", "searchpath", NULL });
+        remove_fields(
+            L, "package",
+            (const char *const[]){ "loadlib", "cpath", "path", "searchpath", NULL });
 }
 
 static void open_libraries(lua_State *L)
 {
-    static const luaL_Reg ALLOWED[] = { { LUA_GNAME, luaopen_base },       { LUA_TABLIBNAME, luaopen_table },
-                                        { LUA_STRLIBNAME, luaopen_string }, { LUA_MATHLIBNAME, luaopen_math },
-                                        { LUA_UTF8LIBNAME, luaopen_utf8 },  { LUA_OSLIBNAME, luaopen_os } };
+    static const luaL_Reg ALLOWED[] = {
+        { LUA_GNAME, luaopen_base },        { LUA_TABLIBNAME, luaopen_table },
+        { LUA_STRLIBNAME, luaopen_string }, { LUA_MATHLIBNAME, luaopen_math },
+        { LUA_UTF8LIBNAME, luaopen_utf8 },  { LUA_OSLIBNAME, luaopen_os }
+    };
     for (size_t i = 0; i < sizeof ALLOWED / sizeof *ALLOWED; i++) {
         luaL_requiref(L, ALLOWED[i].name, ALLOWED[i].func, 1);
         lua_pop(L, 1);
@@ -332,8 +192,12 @@ static void open_libraries(lua_State *L)
     lua_setglobal(L, "print");
     text_only(L, "load", 3);
     if (hl_host(L)->cfg.restricted) {
-        remove_fields(L, "_G", (const char *const[]){ "loadfile", "dofile", "collectgarbage", NULL });
-        remove_fields(L, "os", (const char *const[]){ "execute", "exit", "remove", "rename", "tmpname", "setlocale", "getenv", NULL });
+        remove_fields(
+            L, "_G",
+            (const char *const[]){ "loadfile", "dofile", "collectgarbage", NULL });
+        remove_fields(L, "os",
+                      (const char *const[]){ "execute", "exit", "remove", "rename",
+                                             "tmpname", "setlocale", "getenv", NULL });
         return;
     }
     luaL_requiref(L, LUA_IOLIBNAME, luaopen_io, 1);
@@ -351,7 +215,8 @@ static void open_libraries(lua_State *L)
 /* Runs protected: everything that needs memory. */
 static int setup(lua_State *L)
 {
-    lua_sethook(L, on_count, LUA_MASKCOUNT, HOOK_INSTRUCTIONS); /* inherited by every thread */
+    lua_sethook(L, on_count, LUA_MASKCOUNT,
+                HOOK_INSTRUCTIONS); /* inherited by every thread */
     open_libraries(L);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
     for (const luaL_Reg *m = hl_modules; m->name; m++) {

@@ -23,7 +23,7 @@ struct halo_run *hl_run_of(lua_State *L)
     return t ? t->run : NULL;
 }
 
-/* ---- waiting --------------------------------------------------------------------------- */
+/* ---- waiting ---- */
 
 void hl_check_await(lua_State *L)
 {
@@ -34,7 +34,8 @@ void hl_check_await(lua_State *L)
         at = hl_resumer(L, at);
     if (!at || !lua_isyieldable(at))
         hl_raise(L, HALO_USAGE, NULL,
-                 "cannot wait here (inside a sort comparator, a gsub callback, a metamethod called from C, "
+                 "cannot wait here (inside a sort comparator, a gsub callback, a "
+                 "metamethod called from C, "
                  "__gc, or a module while it is being required)");
     if (t->cancel_pending) {
         t->cancel_pending = false;
@@ -116,7 +117,7 @@ void hl_wait_drop(struct hl_wait *w)
     w->done = true;
 }
 
-/* ---- tasks ----------------------------------------------------------------------------- */
+/* ---- tasks ---- */
 
 /* Message handler of every task: keeps the traceback, leaves the error as it is. */
 static int keep_traceback(lua_State *L)
@@ -131,8 +132,8 @@ static int keep_traceback(lua_State *L)
     return 1;
 }
 
-/* The body of every task: handler, function and arguments are on the stack. Running under pcall
- * inside the coroutine lets closers wait when the script fails. */
+/* The body of every task: handler, function and arguments are on the stack. Running under
+ * pcall inside the coroutine lets closers wait when the script fails. */
 static int task_end(lua_State *L, int status, lua_KContext ctx)
 {
     (void)ctx;
@@ -162,7 +163,8 @@ struct hl_task *hl_task_new(lua_State *L, struct halo_run *run, int nargs)
         luaL_error(L, "too many arguments");
     hl_set_resumer(L, co, co);
     lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, t); /* anchored: it is collected only after its end */
+    lua_rawsetp(L, LUA_REGISTRYINDEX,
+                t); /* anchored: it is collected only after its end */
     lua_insert(L, function);
     lua_pushcfunction(co, task_body);
     lua_xmove(L, co, nargs + 1);
@@ -210,7 +212,8 @@ void hl_task_unjoin(struct hl_task *t, struct hl_wait *w)
         }
 }
 
-/* Ends a task whose value (its error, or a table of its results) is on top of L. [-1, +0, m] */
+/* Ends a task whose value (its error, or a table of its results) is on top of L. [-1, +0,
+ * m] */
 static void end_task(lua_State *L, struct hl_task *t, int err)
 {
     make_unready(t);
@@ -243,7 +246,8 @@ static void end_task(lua_State *L, struct hl_task *t, int err)
     }
 }
 
-/* Runs protected, on the host's main thread: 1 the task, 2 how many values its thread holds. */
+/* Runs protected, on the host's main thread: 1 the task, 2 how many values its thread
+ * holds. */
 static int finish(lua_State *L)
 {
     struct hl_task *t = lua_touserdata(L, 1);
@@ -347,7 +351,8 @@ static void resume(struct hl_sched *s, struct hl_task *t)
         lua_resetthread(co);
         s->current = NULL;
         lua_settop(co, 0);
-        lua_pushliteral(co, "coroutine.yield called outside a coroutine of the script's own");
+        lua_pushliteral(co,
+                        "coroutine.yield called outside a coroutine of the script's own");
         status = LUA_ERRRUN;
         values = 1;
     }
@@ -359,7 +364,8 @@ static void resume(struct hl_sched *s, struct hl_task *t)
 int hl_sched_run(struct hl_sched *s)
 {
     int ran = 0;
-    struct hl_task *last = s->ready_last; /* a snapshot: what they wake runs in the next turn */
+    struct hl_task *last =
+        s->ready_last; /* a snapshot: what they wake runs in the next turn */
     while (s->ready_first && last) {
         struct hl_task *t = s->ready_first;
         s->ready_first = t->next_ready;

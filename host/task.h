@@ -1,4 +1,5 @@
-/* The inside of tasks and runs, for sched.c, halo.c and the bindings that make or end them. */
+/* The inside of tasks and runs, for sched.c, halo.c and the bindings that make or end
+ * them. */
 #ifndef HL_TASK_H
 #define HL_TASK_H
 
@@ -6,17 +7,18 @@
 
 #include "host.h"
 
-/* A task lives in a userdata (metatable "halo.task") that the registry holds while it is alive.
- * Its uservalues: 1 its thread, 2 the error or the packed results, 3 the traceback. */
+/* A task lives in a userdata (metatable "halo.task") that the registry holds while it is
+ * alive. Its uservalues: 1 its thread, 2 the error or the packed results, 3 the
+ * traceback. */
 struct hl_task {
     lua_State *L;
     struct halo_run *run;
-    struct hl_wait *wait;     /* what it waits for; NULL when it is ready, running or ended */
+    struct hl_wait *wait; /* what it waits for; NULL when it is ready, running or ended */
     struct hl_task *next_ready;
     struct hl_task *prev, *next; /* in its run */
-    struct joiner *joiners;   /* tasks that wait for its end */
-    int err;                  /* HALO_OK, or how it failed; valid when ended */
-    bool cancel_pending;      /* its next wait raises `cancelled` */
+    struct joiner *joiners;      /* tasks that wait for its end */
+    int err;                     /* HALO_OK, or how it failed; valid when ended */
+    bool cancel_pending;         /* its next wait raises `cancelled` */
     bool ready, ended, observed; /* observed: somebody got to know its error */
 };
 
@@ -30,16 +32,16 @@ struct halo_run {
     struct halo_run *prev, *next;
     struct hl_task *tasks; /* alive, and failed ones that nobody has observed */
     struct hl_task *main;
-    int alive;             /* tasks that have not ended */
-    int effect;            /* highest effect its calls may have */
-    bool confirmed;        /* the operator said YES to a question of this run */
+    int alive;      /* tasks that have not ended */
+    int effect;     /* highest effect its calls may have */
+    bool confirmed; /* the operator said YES to a question of this run */
     bool ended;
     int err;
-    char *dir;             /* of its script, for require; NULL: none */
+    char *dir; /* of its script, for require; NULL: none */
     char *result, *message;
     size_t result_len;
     struct hl_wait *question; /* waiting for halo_answer */
-    int interrupts;        /* halo_interrupt and halo_cancel, as seen by this run */
+    int interrupts;           /* halo_interrupt and halo_cancel, as seen by this run */
 };
 
 struct hl_sched {
@@ -52,8 +54,8 @@ struct hl_sched {
 struct hl_sched *hl_sched_new(struct halo_host *h);
 void hl_sched_free(struct hl_sched *s);
 
-/* Makes a task of the function and its nargs arguments on top of L and queues it. Leaves its
- * userdata on the stack instead.                                           [-(nargs+1), +1, m] */
+/* Makes a task of the function and its nargs arguments on top of L and queues it. Leaves
+ * its userdata on the stack instead. [-(nargs+1), +1, m] */
 struct hl_task *hl_task_new(lua_State *L, struct halo_run *run, int nargs);
 
 /* Its current wait raises `cancelled`, or its next one does. */
@@ -85,22 +87,27 @@ void hl_run_free(struct halo_run *run); /* ends it first where it is alive */
 /* All tasks have ended: reads the result, or the message. */
 void hl_run_end(struct halo_run *run);
 
-/* The first time: every wait raises `cancelled`; the second: every task ends where it stands. */
+/* The first time: every wait raises `cancelled`; the second: every task ends where it
+ * stands. */
 void hl_run_interrupt(struct halo_run *run);
 
 /* ---- waits inside the script's own coroutines (coroutine.c) ---- */
 
-/* The thread that resumed co, while co runs or waits; of a task's own thread: itself; or NULL. */
+/* The thread that resumed co, while co runs or waits; of a task's own thread: itself; or
+ * NULL. */
 lua_State *hl_resumer(lua_State *L, lua_State *co);
-void hl_set_resumer(lua_State *L, lua_State *co, lua_State *by); /* NULL: none      [-0, +0, m] */
+void hl_set_resumer(lua_State *L, lua_State *co,
+                    lua_State *by); /* NULL: none      [-0, +0, m] */
 
-/* Passes a wait on to whoever resumed L; continues with k(L, LUA_YIELD, ctx). Tail call. */
+/* Passes a wait on to whoever resumed L; continues with k(L, LUA_YIELD, ctx). Tail call.
+ */
 int hl_relay_wait(lua_State *L, lua_KContext ctx, lua_KFunction k);
 
 /* Whether what a resumed thread has just yielded is a wait. */
 bool hl_yielded_wait(lua_State *co, int values);
 
-/* Opens the coroutine library with resume, wrap and close that do this.        [-0, +0, m] */
+/* Opens the coroutine library with resume, wrap and close that do this.        [-0, +0,
+ * m] */
 void hl_open_coroutine(lua_State *L);
 
 #define HL_TASK "halo.task"

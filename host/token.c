@@ -23,8 +23,8 @@ static void forget(char **secret)
     *secret = NULL;
 }
 
-int hl_token_init(struct hl_token *t, struct hl_http_pool *pool, const char *base_url, const char *client_id,
-                  const char *client_secret, const char *ca_file)
+int hl_token_init(struct hl_token *t, struct hl_http_pool *pool, const char *base_url,
+                  const char *client_id, const char *client_secret, const char *ca_file)
 {
     memset(t, 0, sizeof *t);
     t->pool = pool;
@@ -34,7 +34,9 @@ int hl_token_init(struct hl_token *t, struct hl_http_pool *pool, const char *bas
     t->ca_file = ca_file ? strdup(ca_file) : NULL;
     if (asprintf(&t->url, "%s/oauth/token", base_url) < 0)
         t->url = NULL;
-    return t->client_id && t->client_secret && t->url && (t->ca_file || !ca_file) ? HALO_OK : HALO_NOMEM;
+    return t->client_id && t->client_secret && t->url && (t->ca_file || !ca_file)
+               ? HALO_OK
+               : HALO_NOMEM;
 }
 
 void hl_token_free(struct hl_token *t)
@@ -71,10 +73,12 @@ static void retry_now(struct hl_timer *timer)
     send_request((struct hl_token *)((char *)timer - offsetof(struct hl_token, retry)));
 }
 
-/* An answer that is not a token, from an endpoint that has its own meaning of the statuses. */
+/* An answer that is not a token, from an endpoint that has its own meaning of the
+ * statuses. */
 static int token_error(int status, int err)
 {
-    return status == 400 || status == 401 || status == 403 || status == 404 ? HALO_AUTH : err;
+    return status == 400 || status == 401 || status == 403 || status == 404 ? HALO_AUTH
+                                                                            : err;
 }
 
 static void on_answer(struct hl_http *h)
@@ -90,27 +94,32 @@ static void on_answer(struct hl_http *h)
         int64_t life = (int64_t)expires_in * 1000;
         t->generation++;
         /* a life too short for the margin still serves the calls that wait for it */
-        t->expires_ms = hl_loop_now(loop) + (life > 2 * HL_TOKEN_MARGIN_MS ? life - HL_TOKEN_MARGIN_MS : life / 2);
+        t->expires_ms =
+            hl_loop_now(loop) +
+            (life > 2 * HL_TOKEN_MARGIN_MS ? life - HL_TOKEN_MARGIN_MS : life / 2);
         hl_http_reset(h);
         settle(t, NULL);
         return;
     }
-    struct hl_retry_in in = { .method = HL_POST,
-                              .effect = HALO_READ, /* a token more or less changes nothing */
-                              .net = a->net,
-                              .sent = a->sent,
-                              .status = ok ? 502 : a->status, /* 2xx without a token: somebody else answered */
-                              .failures = t->failures,
-                              .attempt = ++t->attempts,
-                              .max_attempts = HL_TOKEN_ATTEMPTS,
-                              .retry_after_ms = a->retry_after_ms > 0 ? a->retry_after_ms : 0,
-                              .token_renewed = true,
-                              .elapsed_ms = hl_loop_now(loop) - t->begun_ms,
-                              .deadline_ms = HL_TOKEN_TIMEOUT_MS,
-                              .random = (double)random() / ((double)RAND_MAX + 1) };
+    struct hl_retry_in in = {
+        .method = HL_POST,
+        .effect = HALO_READ, /* a token more or less changes nothing */
+        .net = a->net,
+        .sent = a->sent,
+        .status = ok ? 502 : a->status, /* 2xx without a token: somebody else answered */
+        .failures = t->failures,
+        .attempt = ++t->attempts,
+        .max_attempts = HL_TOKEN_ATTEMPTS,
+        .retry_after_ms = a->retry_after_ms > 0 ? a->retry_after_ms : 0,
+        .token_renewed = true,
+        .elapsed_ms = hl_loop_now(loop) - t->begun_ms,
+        .deadline_ms = HL_TOKEN_TIMEOUT_MS,
+        .random = (double)random() / ((double)RAND_MAX + 1)
+    };
     struct hl_retry_out out = hl_retry(&in);
     t->failures += out.counts;
-    if (out.action == HL_ACT_RETRY && hl_timer_start(loop, &t->retry, out.delay_ms, retry_now) == HALO_OK) {
+    if (out.action == HL_ACT_RETRY &&
+        hl_timer_start(loop, &t->retry, out.delay_ms, retry_now) == HALO_OK) {
         hl_http_reset(h);
         return;
     }
@@ -122,7 +131,8 @@ static void on_answer(struct hl_http *h)
     else
         hl_answer_show(f.message, sizeof f.message, a->error, strlen(a->error));
     if (ok)
-        snprintf(f.message, sizeof f.message, "the token endpoint answered without an access_token");
+        snprintf(f.message, sizeof f.message,
+                 "the token endpoint answered without an access_token");
     snprintf(f.request_id, sizeof f.request_id, "%s", a->request_id);
     hl_http_reset(h);
     settle(t, &f);

@@ -1,6 +1,6 @@
-/* The bearer token of one client: fetched on first use, kept until shortly before it ends, fetched
- * once for any number of waiting calls. The token and the client secret live here and in curl,
- * and nowhere else: never in Lua, never in a message. */
+/* The bearer token of one client: fetched on first use, kept until shortly before it
+ * ends, fetched once for any number of waiting calls. The token and the client secret
+ * live here and in curl, and nowhere else: never in Lua, never in a message. */
 #ifndef HL_TOKEN_H
 #define HL_TOKEN_H
 
@@ -24,9 +24,9 @@ struct hl_token_wait {
 struct hl_token {
     struct hl_http_pool *pool;
     char *url, *client_id, *client_secret, *ca_file;
-    char *value;            /* NULL: none */
-    int64_t expires_ms;     /* on the loop's clock, the margin taken off */
-    unsigned generation;    /* counts the tokens got so far */
+    char *value;         /* NULL: none */
+    int64_t expires_ms;  /* on the loop's clock, the margin taken off */
+    unsigned generation; /* counts the tokens got so far */
     struct hl_http http;
     struct hl_timer retry;
     bool fetching;
@@ -36,16 +36,19 @@ struct hl_token {
 };
 
 /* Copies the strings. HALO_OK or HALO_NOMEM. ca_file may be NULL. */
-int hl_token_init(struct hl_token *t, struct hl_http_pool *pool, const char *base_url, const char *client_id,
-                  const char *client_secret, const char *ca_file);
+int hl_token_init(struct hl_token *t, struct hl_http_pool *pool, const char *base_url,
+                  const char *client_id, const char *client_secret, const char *ca_file);
 void hl_token_free(struct hl_token *t); /* no call may wait any more */
 
-/* True when a usable token is at hand. Otherwise w->ready is called later, from the loop. */
+/* True when a usable token is at hand. Otherwise w->ready is called later, from the loop.
+ */
 bool hl_token_get(struct hl_token *t, struct hl_token_wait *w,
                   void (*ready)(struct hl_token_wait *, const struct hl_failure *));
-void hl_token_leave(struct hl_token *t, struct hl_token_wait *w); /* fine when not waiting */
+void hl_token_leave(struct hl_token *t,
+                    struct hl_token_wait *w); /* fine when not waiting */
 
-/* The API refused the token of this generation: it is dropped, unless a newer one is there. */
+/* The API refused the token of this generation: it is dropped, unless a newer one is
+ * there. */
 void hl_token_refused(struct hl_token *t, unsigned generation);
 
 #endif

@@ -43,9 +43,11 @@ static void schedule(struct hl_watch *w)
     }
     char want[128], last[208];
     wanted(w, want, sizeof want);
-    snprintf(last, sizeof last, "%.200s", w->call.failure.err ? w->call.failure.message : "");
-    snprintf(w->failure.message, sizeof w->failure.message, "not %s after %g s: last seen %s%s%s", want,
-             (double)w->timeout_ms / 1000, w->status[0] ? w->status : "nothing",
+    snprintf(last, sizeof last, "%.200s",
+             w->call.failure.err ? w->call.failure.message : "");
+    snprintf(w->failure.message, sizeof w->failure.message,
+             "not %s after %g s: last seen %s%s%s", want, (double)w->timeout_ms / 1000,
+             w->status[0] ? w->status : "nothing",
              last[0] ? "; the last look failed: " : "", last);
     end(w, HALO_TIMEOUT);
 }
@@ -80,7 +82,8 @@ static void judge(struct hl_watch *w)
 /* Failures that may pass by themselves. */
 static bool may_pass(const struct hl_failure *f)
 {
-    return f->err == HALO_TRANSPORT || f->err == HALO_API || f->err == HALO_RATE_LIMITED || f->err == HALO_TIMEOUT;
+    return f->err == HALO_TRANSPORT || f->err == HALO_API ||
+           f->err == HALO_RATE_LIMITED || f->err == HALO_TIMEOUT;
 }
 
 static void on_look(struct hl_call *c)
@@ -89,7 +92,8 @@ static void on_look(struct hl_call *c)
     char status[sizeof w->status];
     w->took_ms = hl_loop_now(w->client->loop) - w->begun_ms;
     if (c->failure.err == HALO_OK &&
-        !hl_answer_status(hl_buf_text(&c->answer), c->answer.len, status, sizeof status)) {
+        !hl_answer_status(hl_buf_text(&c->answer), c->answer.len, status,
+                          sizeof status)) {
         c->failure.err = HALO_API;
         hl_answer_error(hl_buf_text(&c->answer), c->answer.len, &c->failure);
     }
@@ -109,7 +113,8 @@ static void on_look(struct hl_call *c)
     else
         w->ever = true;
     if (gone || strcasecmp(status, w->status) != 0) {
-        /* a 404 right after a create is not a status: it is only told when the wait ends by it */
+        /* a 404 right after a create is not a status: it is only told when the wait ends
+         * by it */
         bool tell = !gone || w->ever;
         snprintf(w->previous, sizeof w->previous, "%s", w->status);
         if (strcmp(w->previous, HL_DELETED) == 0)
@@ -131,7 +136,8 @@ static void look(struct hl_watch *w)
     memset(&w->call, 0, sizeof w->call);
     w->call.method = HL_GET;
     w->call.effect = HALO_READ;
-    w->call.timeout_ms = left < HL_CALL_TIMEOUT_MS ? (left > 1000 ? left : 1000) : HL_CALL_TIMEOUT_MS;
+    w->call.timeout_ms =
+        left < HL_CALL_TIMEOUT_MS ? (left > 1000 ? left : 1000) : HL_CALL_TIMEOUT_MS;
     w->call.done = on_look;
     if (asprintf(&w->call.path, "/v1/instances/%s", w->id) < 0) {
         w->call.path = NULL;

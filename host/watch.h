@@ -1,5 +1,5 @@
-/* Waiting for a status: get, judge (status.h), pace (pace.h), again. A wait that has once seen the
- * instance survives failing looks until its deadline. */
+/* Waiting for a status: get, judge (status.h), pace (pace.h), again. A wait that has once
+ * seen the instance survives failing looks until its deadline. */
 #ifndef HL_WATCH_H
 #define HL_WATCH_H
 
@@ -17,18 +17,19 @@ enum hl_watch_event {
 struct hl_watch {
     struct hl_client *client; /* must outlive the watch */
     char id[64];
-    char **want;          /* malloc'ed list of malloc'ed strings, the watch's */
+    char **want; /* malloc'ed list of malloc'ed strings, the watch's */
     size_t wants;
-    int64_t interval_ms;  /* 0: chosen by pace.c */
+    int64_t interval_ms; /* 0: chosen by pace.c */
     int64_t timeout_ms;
     void (*event)(struct hl_watch *w, enum hl_watch_event event);
     /* ---- results */
     struct hl_failure failure;
-    char status[64];      /* as the API wrote it; "deleted" once it is gone; "" before the first look */
+    char status[64]; /* as the API wrote it; "deleted" once it is gone; "" before the
+                        first look */
     char previous[64];
-    int64_t took_ms;      /* since the start */
-    bool unknown;         /* status is in no table */
-    struct hl_call call;  /* the last look: its answer is the instance */
+    int64_t took_ms;     /* since the start */
+    bool unknown;        /* status is in no table */
+    struct hl_call call; /* the last look: its answer is the instance */
     /* ---- inside */
     struct hl_timer timer;
     struct hl_pace pace;
@@ -39,6 +40,7 @@ struct hl_watch {
 /* Errors are reported by ENDED, perhaps before this returns. */
 void hl_watch_start(struct hl_watch *w);
 void hl_watch_next(struct hl_watch *w); /* goes on after CHANGED */
-void hl_watch_end(struct hl_watch *w);  /* gives up and frees what it holds; fine at any time */
+void hl_watch_end(
+    struct hl_watch *w); /* gives up and frees what it holds; fine at any time */
 
 #endif

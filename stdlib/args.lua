@@ -1,8 +1,9 @@
 ---The arguments of a script: from its declaration to checked values and to help text.
 ---
----An entry is `{ name, type, help, default=, env=, optional=, positional=, min=, max=, choices= }`. One
+---An entry is `{ name, type, help, default=, env=, optional=, positional=, list=, min=, max=, choices= }`. One
 ---without a default must be given, unless it is `optional`. Those that must be given may be given in
----order without their names; an optional one only when it says `positional`.
+---order without their names; an optional one only when it says `positional`. A `list` may be given more than
+---once, always by name; its value is a list, empty when it is not given.
 local types = require "argtypes"
 
 local M = {}
@@ -15,6 +16,7 @@ local M = {}
 ---@field env string? environment variable used when the option is not given
 ---@field optional boolean?
 ---@field positional boolean?
+---@field list boolean?
 ---@field min number?
 ---@field max number?
 ---@field choices string[]?
@@ -96,7 +98,12 @@ function M.declare(list)
         elseif type(arg.help) ~= "string" then
             return nil, ("args[%d] (%s): the help text is missing"):format(i, arg.name)
         end
-        if arg.type == "boolean" and arg.default == nil then
+        if arg.list then
+            if arg.type == "boolean" or arg.default ~= nil or arg.positional then
+                return nil, ("args[%d] (%s): a list has values, by name, and no default"):format(i, arg.name)
+            end
+            arg.default = {}
+        elseif arg.type == "boolean" and arg.default == nil then
             arg.default = false
         elseif arg.default ~= nil then
             local value, message = convert(arg, arg.default, "default")
@@ -169,9 +176,9 @@ local function complete(args, values, origin, getenv)
             if value == nil then
                 return nil, message
             end
-            values[arg.name], origin[arg.name] = value, "env"
+            values[arg.name], origin[arg.name] = arg.list and { value } or value, "env"
         elseif values[arg.name] == nil and arg.default ~= nil then
-            values[arg.name], origin[arg.name] = arg.default, "default"
+            values[arg.name], origin[arg.name] = arg.list and {} or arg.default, "default"
         elseif values[arg.name] == nil and arg.required then
             return nil, ("missing %s: %s (give it in its place, as %s%s)"):format(arg.name:upper(), arg.help,
                 dashed(arg.name), arg.env and ", or in " .. arg.env or "")
@@ -203,7 +210,7 @@ function M.parse(args, argv, getenv)
             end
             if not arg then
                 return nil, unknown(args, flag)
-            elseif values[arg.name] ~= nil then
+            elseif values[arg.name] ~= nil and not arg.list then
                 return nil, dashed(arg.name) .. " is given twice"
             elseif arg.type == "boolean" then
                 if text and not positive then
@@ -221,6 +228,9 @@ function M.parse(args, argv, getenv)
             local value, message = convert(arg, text, flag)
             if value == nil then
                 return nil, message
+            end
+            if arg.list then
+                value = table.move(values[arg.name] or {}, 1, #(values[arg.name] or {}), 1, { value })
             end
             values[arg.name], origin[arg.name] = value, "option"
         end

@@ -15,7 +15,7 @@ set(LAYERS
   "client   |"
   "watch    |"
   # ------------------------------- nothing before this line includes lua.h
-  "host task sched coroutine runtime embedded bindings | lua openssl cjson jansson microhttpd"
+  "host task sched coroutine runtime loader embedded bindings | lua openssl cjson jansson microhttpd"
   "halo run | lua")
 
 # These include halo.h and nothing else of ours. Everybody may: it names the errors.

@@ -1,16 +1,18 @@
 /* halo.h - run Lua scripts that drive the Neo4j Aura API, from C or C++.
  *
- * A host (halo_host) owns one Lua state and one event loop. A run (halo_run) is one script being
- * executed by a host; a host can execute many at once. Every call below belongs to the thread
- * that opened the host, except halo_wakeup (any thread) and halo_interrupt (any thread, and any
- * signal handler). Several hosts may live in one process, each with its own thread.
+ * A host (halo_host) owns one Lua state and one event loop. A run (halo_run) is one
+ * script being executed by a host; a host can execute many at once. Every call below
+ * belongs to the thread that opened the host, except halo_wakeup (any thread) and
+ * halo_interrupt (any thread, and any signal handler). Several hosts may live in one
+ * process, each with its own thread.
  *
- * The library keeps no global state of its own, installs no signal handlers, writes nothing to
- * stdout or stderr and never ends the process. It does call curl_global_init once. The embedding
- * program should ignore SIGPIPE.
+ * The library keeps no global state of its own, installs no signal handlers, writes
+ * nothing to stdout or stderr and never ends the process. It does call curl_global_init
+ * once. The embedding program should ignore SIGPIPE.
  *
- * Functions that return int answer HALO_OK (0) or a positive count on success and a negative
- * HALO_* error otherwise. Strings are UTF-8. Times are milliseconds unless a name says otherwise.
+ * Functions that return int answer HALO_OK (0) or a positive count on success and a
+ * negative HALO_* error otherwise. Strings are UTF-8. Times are milliseconds unless a
+ * name says otherwise.
  */
 #ifndef HALO_H
 #define HALO_H
@@ -30,29 +32,30 @@ extern "C" {
 #define HALO_VERSION_HEX 0x00000100 /* 0x00MMmmpp: 0.1.0 */
 #define HALO_VERSION "0.1.0"
 
-/* Every error halo knows: name, number, kind (what err.kind says in Lua), exit code of the
- * program, and what it means. */
-#define HALO_ERRORS(X)                                                                                          \
-    X(OK, 0, "ok", 0, "done")                                                                                   \
-    X(NOMEM, -1, "nomem", 1, "out of memory")                                                                   \
-    X(SCRIPT, -2, "script", 1, "the script raised an error")                                                    \
-    X(IO, -3, "io", 1, "a file could not be read or written")                                                   \
-    X(COMPUTE, -4, "compute", 1, "the script computed for too long without waiting")                            \
-    X(BUSY, -5, "busy", 1, "called from inside a callback of the same host")                                    \
-    X(USAGE, -6, "usage", 2, "wrong usage")                                                                     \
-    X(INVALID, -7, "invalid", 3, "the API refused the request as invalid")                                      \
-    X(AUTH, -8, "auth", 3, "the credentials or the token were refused")                                         \
-    X(FORBIDDEN, -9, "forbidden", 3, "the credentials lack a permission")                                       \
-    X(NOT_FOUND, -10, "not_found", 3, "not found")                                                              \
-    X(CONFLICT, -11, "conflict", 3, "the resource is in a state that does not allow this")                      \
-    X(RATE_LIMITED, -12, "rate_limited", 3, "the API's rate limit was reached")                                 \
-    X(API, -13, "api", 3, "the API failed or answered something unexpected")                                    \
-    X(TRANSPORT, -14, "transport", 3, "the API could not be reached")                                           \
-    X(AMBIGUOUS, -15, "ambiguous", 3, "the request was sent but its outcome is unknown")                        \
-    X(FAILED, -16, "failed", 3, "the awaited status can no longer be reached")                                  \
-    X(TIMEOUT, -17, "timeout", 4, "a wait ran out of time")                                                     \
-    X(MISMATCH, -18, "mismatch", 5, "verification found a mismatch")                                            \
-    X(DENIED, -19, "denied", 6, "declined, or above the allowed effect")                                        \
+/* Every error halo knows: name, number, kind (what err.kind says in Lua), exit code of
+ * the program, and what it means. */
+#define HALO_ERRORS(X)                                                                   \
+    X(OK, 0, "ok", 0, "done")                                                            \
+    X(NOMEM, -1, "nomem", 1, "out of memory")                                            \
+    X(SCRIPT, -2, "script", 1, "the script raised an error")                             \
+    X(IO, -3, "io", 1, "a file could not be read or written")                            \
+    X(COMPUTE, -4, "compute", 1, "the script computed for too long without waiting")     \
+    X(BUSY, -5, "busy", 1, "called from inside a callback of the same host")             \
+    X(USAGE, -6, "usage", 2, "wrong usage")                                              \
+    X(INVALID, -7, "invalid", 3, "the API refused the request as invalid")               \
+    X(AUTH, -8, "auth", 3, "the credentials or the token were refused")                  \
+    X(FORBIDDEN, -9, "forbidden", 3, "the credentials lack a permission")                \
+    X(NOT_FOUND, -10, "not_found", 3, "not found")                                       \
+    X(CONFLICT, -11, "conflict", 3,                                                      \
+      "the resource is in a state that does not allow this")                             \
+    X(RATE_LIMITED, -12, "rate_limited", 3, "the API's rate limit was reached")          \
+    X(API, -13, "api", 3, "the API failed or answered something unexpected")             \
+    X(TRANSPORT, -14, "transport", 3, "the API could not be reached")                    \
+    X(AMBIGUOUS, -15, "ambiguous", 3, "the request was sent but its outcome is unknown") \
+    X(FAILED, -16, "failed", 3, "the awaited status can no longer be reached")           \
+    X(TIMEOUT, -17, "timeout", 4, "a wait ran out of time")                              \
+    X(MISMATCH, -18, "mismatch", 5, "verification found a mismatch")                     \
+    X(DENIED, -19, "denied", 6, "declined, or above the allowed effect")                 \
     X(CANCELLED, -20, "cancelled", 130, "cancelled")
 
 enum halo_error {
@@ -61,15 +64,16 @@ enum halo_error {
 #undef HALO_X
 };
 
-/* Effects: what a call does to the service. A run may be limited to one of them. The zero in a
- * config means the default (HALO_DESTROY). */
+/* Effects: what a call does to the service. A run may be limited to one of them. The zero
+ * in a config means the default (HALO_DESTROY). */
 enum halo_effect { HALO_READ = 1, HALO_CHANGE = 2, HALO_DESTROY = 3 };
 
 /* Answers of the confirm callback. */
 enum halo_answer { HALO_NO = 0, HALO_YES = 1, HALO_LATER = 2 };
 
-/* Levels of the log callback. PRINT and RESULT are what a script prints and the human form of
- * its result (the program sends them to stdout); the others are progress and diagnosis. */
+/* Levels of the log callback. PRINT and RESULT are what a script prints and the human
+ * form of its result (the program sends them to stdout); the others are progress and
+ * diagnosis. */
 enum halo_level {
     HALO_LOG_PRINT = 0,
     HALO_LOG_RESULT = 1,
@@ -80,26 +84,28 @@ enum halo_level {
 };
 
 typedef struct halo_host halo_host; /* one Lua state, one loop; one thread at a time */
-typedef struct halo_run halo_run;   /* one running script; owned by its host until released */
+typedef struct halo_run
+    halo_run; /* one running script; owned by its host until released */
 struct lua_State;
 
-/* How a host is set up. Start from HALO_CONFIG_INIT; zero means the default for every field but
- * size. All strings are copied by halo_open. */
+/* How a host is set up. Start from HALO_CONFIG_INIT; zero means the default for every
+ * field but size. All strings are copied by halo_open. */
 typedef struct halo_config {
     size_t size;               /* set by HALO_CONFIG_INIT */
     const char *base_url;      /* default: AURA_BASE_URL, then https://api.neo4j.io */
     const char *client_id;     /* default: AURA_CLIENT_ID */
-    const char *client_secret; /* default: AURA_CLIENT_SECRET; never enters a script's Lua state */
+    const char *client_secret; /* default: AURA_CLIENT_SECRET; never enters a script's Lua
+                                  state */
     const char *profile;       /* reserved: a name is refused with HALO_USAGE */
     const char *stdlib_dir;    /* read stdlib/ from here instead of the embedded copy */
     const char *scripts_dir;   /* read scripts/ from here instead of the embedded copy */
     const char *work_dir;      /* what WORK_DIR says to scripts */
     size_t memory_bytes;       /* limit for what the host's scripts allocate; 0: none */
-    int compute_ms;            /* longest a script may compute between two waits; 0: no limit */
-    int requests_per_minute;   /* 0: AURA_RATE, then 125; negative: no limit */
-    int effect;                /* highest effect any script may have: HALO_READ .. HALO_DESTROY */
-    int restricted;            /* 1: no io, os.execute, os.exit, debug, package.loadlib */
-    void *ud;                  /* given to every callback */
+    int compute_ms; /* longest a script may compute between two waits; 0: no limit */
+    int requests_per_minute; /* 0: AURA_RATE, then 125; negative: no limit */
+    int effect;     /* highest effect any script may have: HALO_READ .. HALO_DESTROY */
+    int restricted; /* 1: no io, os.execute, os.exit, debug, package.loadlib */
+    void *ud;       /* given to every callback */
     /* As lua_Alloc. Used for everything the host's scripts cause Lua to allocate. */
     void *(*alloc)(void *ud, void *ptr, size_t osize, size_t nsize);
     /* text is one line without its newline and is only valid during the call. */
@@ -107,9 +113,11 @@ typedef struct halo_config {
     /* Steps, status changes and API calls, each as one JSON object whose first member is
      * "event". Valid only during the call; never holds a secret. */
     void (*event)(void *ud, const char *json, size_t len);
-    /* Asked before something is destroyed. Without it every question is answered HALO_NO. */
+    /* Asked before something is destroyed. Without it every question is answered HALO_NO.
+     */
     int (*confirm)(void *ud, halo_run *run, const char *question);
-    int dry_run; /* 1: calls that change anything are refused; scripts show what they would do */
+    int dry_run; /* 1: calls that change anything are refused; scripts show what they
+                    would do */
 } halo_config;
 
 /* clang-format off */
@@ -126,37 +134,41 @@ HALO_EXPORT const char *halo_strerror(int err);
 HALO_EXPORT int halo_exit_code(int err);
 
 /* Opens a host. cfg may be NULL for the defaults and is not kept. On error *out is NULL.
- * Errors: HALO_NOMEM; HALO_USAGE for a bad value. No request is made: base URL and credentials
- * are looked at when a script makes its first call. */
+ * Errors: HALO_NOMEM; HALO_USAGE for a bad value. No request is made: base URL and
+ * credentials are looked at when a script makes its first call. */
 HALO_EXPORT int halo_open(halo_host **out, const halo_config *cfg);
 
 /* Ends every run (their closers run, but may not wait), releases them and frees the host.
  * NULL is fine. Must not be called from inside a callback. */
 HALO_EXPORT void halo_close(halo_host *h);
 
-/* Makes a native module available to require(name) in every later run. open is a lua_CFunction.
- * Errors: HALO_NOMEM, HALO_BUSY. */
-HALO_EXPORT int halo_module(halo_host *h, const char *name, int (*open)(struct lua_State *));
+/* Makes a native module available to require(name) in every later run. open is a
+ * lua_CFunction. Errors: HALO_NOMEM, HALO_BUSY. */
+HALO_EXPORT int halo_module(halo_host *h, const char *name,
+                            int (*open)(struct lua_State *));
 
-/* Starts a script: the path of a file (anything with a '/' or ending in ".lua") or the name of a
- * bundled script. argv ends with NULL, does not hold the name and may be NULL. The script does
- * not run before the next halo_step or halo_wait. On error *out is NULL.
- * Errors: HALO_NOMEM, HALO_BUSY. A script that does not exist or does not compile, and bad
- * arguments, are reported by the run itself (HALO_USAGE or HALO_SCRIPT). */
-HALO_EXPORT int halo_start(halo_host *h, const char *script, const char *const *argv, halo_run **out);
+/* Starts a script: the path of a file (anything with a '/' or ending in ".lua") or the
+ * name of a bundled script. argv ends with NULL, does not hold the name and may be NULL.
+ * The script does not run before the next halo_step or halo_wait. On error *out is NULL.
+ * Errors: HALO_NOMEM, HALO_BUSY. A script that does not exist or does not compile, and
+ * bad arguments, are reported by the run itself (HALO_USAGE or HALO_SCRIPT). */
+HALO_EXPORT int halo_start(halo_host *h, const char *script, const char *const *argv,
+                           halo_run **out);
 
-/* Starts Lua source text. name is used in messages. json_args (may be NULL) is a JSON object: a
- * script that describes itself gets it as its arguments, plain code as the global `arg`.
- * Errors: HALO_NOMEM, HALO_BUSY, HALO_USAGE for json_args that are no JSON object. */
-HALO_EXPORT int halo_start_string(halo_host *h, const char *name, const char *code, const char *json_args,
-                               halo_run **out);
+/* Starts Lua source text. name is used in messages. json_args (may be NULL) is a JSON
+ * object: a script that describes itself gets it as its arguments, plain code as the
+ * global `arg`. Errors: HALO_NOMEM, HALO_BUSY, HALO_USAGE for json_args that are no JSON
+ * object. */
+HALO_EXPORT int halo_start_string(halo_host *h, const char *name, const char *code,
+                                  const char *json_args, halo_run **out);
 
-/* One turn of the loop: waits at most max_wait_ms (-1: as long as nothing is due), then lets
- * every script run that can. Returns the number of runs still alive, or HALO_BUSY. */
+/* One turn of the loop: waits at most max_wait_ms (-1: as long as nothing is due), then
+ * lets every script run that can. Returns the number of runs still alive, or HALO_BUSY.
+ */
 HALO_EXPORT int halo_step(halo_host *h, int max_wait_ms);
 
-/* Milliseconds until a step is due: 0 when one is due now, -1 when only descriptors or other
- * threads can make one due. */
+/* Milliseconds until a step is due: 0 when one is due now, -1 when only descriptors or
+ * other threads can make one due. */
 HALO_EXPORT int halo_timeout(const halo_host *h);
 
 /* Steps until the run has ended. Returns 0 or its error. */
@@ -165,24 +177,25 @@ HALO_EXPORT int halo_wait(halo_run *run);
 /* Makes a waiting halo_step return soon. Any thread. */
 HALO_EXPORT void halo_wakeup(halo_host *h);
 
-/* Stops all runs. The first call makes each current wait raise `cancelled`, so that closers and
- * handlers of the scripts still work; the second ends the scripts where they stand. Any thread,
- * and safe in a signal handler. */
+/* Stops all runs. The first call makes each current wait raise `cancelled`, so that
+ * closers and handlers of the scripts still work; the second ends the scripts where they
+ * stand. Any thread, and safe in a signal handler. */
 HALO_EXPORT void halo_interrupt(halo_host *h);
 
 /* Like halo_interrupt for one run, from the host's thread. */
 HALO_EXPORT int halo_cancel(halo_run *run);
 
-/* Settles a question that the confirm callback answered with HALO_LATER. HALO_USAGE when no
- * question is open. */
+/* Settles a question that the confirm callback answered with HALO_LATER. HALO_USAGE when
+ * no question is open. */
 HALO_EXPORT int halo_answer(halo_run *run, int yes);
 
-/* The value the script returned, as JSON ("null" when it returned nothing). Valid until the run
- * is released. Returns 0, or the run's error, or HALO_USAGE while it still runs. */
+/* The value the script returned, as JSON ("null" when it returned nothing). Valid until
+ * the run is released. Returns 0, or the run's error, or HALO_USAGE while it still runs.
+ */
 HALO_EXPORT int halo_result(const halo_run *run, const char **json, size_t *len);
 
-/* The error text of a failed run, with a traceback where the script itself is at fault; "" when
- * the run has not failed. Valid until the run is released. */
+/* The error text of a failed run, with a traceback where the script itself is at fault;
+ * "" when the run has not failed. Valid until the run is released. */
 HALO_EXPORT const char *halo_message(const halo_run *run);
 
 /* Frees a run; one that is still alive is ended first. NULL is fine. */

@@ -10,6 +10,7 @@
 local answers = require "sandbox.answers"
 local auth = require "sandbox.auth"
 local facts = require "sandbox.facts"
+local faults = require "sandbox.faults"
 local json = require "json"
 local random = require "sandbox.random"
 local routes = require "sandbox.routes"
@@ -28,6 +29,7 @@ Service.__index = Service
 ---@field lenient boolean? take also what the sources dispute
 ---@field random_seed integer? for ids and passwords; 1
 ---@field switches table? see switches.lua
+---@field faults string[]? see faults.lua
 ---@field warn fun(text: string)? told about faults of the emulator itself
 
 ---@param options sandbox.Options
@@ -38,7 +40,8 @@ function M.new(options)
         now = options.now, speed = options.speed or 1, token_ttl = options.token_ttl or 3600,
         lenient = options.lenient or false, warn = options.warn or function() end,
         facts = facts, switches = switches.defaults(), rng = random.new(options.random_seed or 1),
-        clients = { sandbox = auth.client("sandbox") }, tokens = {}, requests = {}, refused = 0,
+        clients = { sandbox = auth.client("sandbox") }, tokens = {}, refused = 0,
+        requests = {}, effects = {}, faults = {},     -- counts by route: all that came, those that changed something
     }, Service)
     service:clear()
     local example = seed.example()
@@ -54,10 +57,10 @@ function M.new(options)
         end
     end
     local ok, message = switches.set(service.switches, options.switches or {})
-    if not ok then
-        return nil, message
+    if ok then
+        ok, message = faults.add(service, options.faults or {})
     end
-    return service
+    return ok and service or nil, message
 end
 
 ---Calls a function; a refusal it ends with becomes nil and a message.
@@ -106,11 +109,14 @@ local function read(service, req, route)
     return data
 end
 
----Everything a request goes through: route, token and rate, body, handler. A refusal leaves by error.
+local function count(counters, key)
+    counters[key] = (counters[key] or 0) + 1
+end
+
+---Everything a request goes through: token and rate, body, handler. A refusal leaves by error.
 ---@return integer status
 ---@return string text
-local function answer(service, req)
-    local methods, first, second = routes.find(req.path)
+local function answer(service, req, methods, first, second, fault)
     if not methods then
         answers.refuse(404, "not-found", "No such path: " .. req.path)
     end
@@ -118,8 +124,6 @@ local function answer(service, req)
     if not route then
         answers.refuse(405, "method-not-allowed", ("%s is not allowed on %s"):format(req.method, req.path))
     end
-    local requests = service.requests
-    requests[route.key] = (requests[route.key] or 0) + 1
     if not route.open then
         auth.check(service, req)
     end
@@ -127,24 +131,26 @@ local function answer(service, req)
         req.data = read(service, req, route)
     end
     local status, body = route.handler(service, req, first, second)
+    if route.effect then
+        count(service.effects, route.key)
+    end
+    if fault then
+        body = faults.acted(service, fault, first, body)
+    end
     if type(body) == "table" then
         body = json.encode(body)
     end
     return status, body or ""
 end
 
----Answers a request.
----@param req table method, path, query (by name), headers (by lower-case name), body
----@return integer status
----@return table<string, string> headers
----@return string body
-function Service:handle(req)
-    local ok, status, text = pcall(answer, self, req)
+---The answer as it is without faults of the transport.
+local function respond(service, req, ...)
+    local ok, status, text = pcall(answer, service, req, ...)
     local headers = { ["Content-Type"] = text ~= "" and "application/json" or nil }
     if not ok then
         local refusal = answers.refusal(status)
         if not refusal then
-            self.warn(("sandbox: %s %s: %s"):format(req.method, req.path, tostring(status)))
+            service.warn(("sandbox: %s %s: %s"):format(req.method, req.path, tostring(status)))
             refusal = { status = 500, body = { errors = { { message = "The sandbox failed; its log says how",
                 reason = "internal-error" } } } }
         end
@@ -153,10 +159,36 @@ function Service:handle(req)
             headers[name] = value
         end
     end
+    return status, headers, text
+end
+
+---Answers a request.
+---@param req table method, path, query (by name), headers (by lower-case name), body
+---@return integer status
+---@return table<string, string> headers
+---@return string body
+---@return table? transport how it is to be sent, when a fault says so: see fault_actions.lua
+function Service:handle(req)
+    local methods, first, second = routes.find(req.path)
+    local route = methods and methods[req.method]
+    if route then
+        count(self.requests, route.key)
+    end
+    local fault = self.faults[1] and faults.find(self, req, first)
+    local status, headers, text, transport
+    if fault then
+        status, headers, text, transport = faults.instead(self, fault, req)
+    end
+    if not status then
+        status, headers, text = respond(self, req, methods, first, second, fault)
+        if fault then
+            status, headers, text, transport = faults.deliver(self, fault, status, headers, text)
+        end
+    end
     if req.path:sub(1, 4) == "/v1/" then
         headers["X-Request-Id"] = self.rng:request_id()
     end
-    return status, headers, text
+    return status, headers, text, transport
 end
 
 return M

@@ -2,6 +2,7 @@
 local actions = require "sandbox.actions"
 local auth = require "sandbox.auth"
 local create = require "sandbox.create"
+local faults = require "sandbox.faults"
 local instances = require "sandbox.instances"
 local keys = require "sandbox.keys"
 local snapshots = require "sandbox.snapshots"
@@ -11,15 +12,17 @@ local tenants = require "sandbox.tenants"
 local M = {}
 
 -- Handlers get (service, req, first {}, second {}) and return status, body. `open`: no token is needed;
--- `raw`: the body is not JSON.
+-- `raw`: the body is not JSON, or any JSON; `reads`: a POST that changes nothing.
 M.list = {
     { "POST",   "/oauth/token", auth.token, open = true, raw = true },
     { "GET",    "/_sandbox/state", state.show, open = true },
     { "POST",   "/_sandbox/state", state.change, open = true },
+    { "GET",    "/_sandbox/faults", faults.show, open = true },
+    { "POST",   "/_sandbox/faults", faults.change, open = true, raw = true },
 
     { "GET",    "/v1/instances", instances.list },
     { "POST",   "/v1/instances", create.create },
-    { "POST",   "/v1/instances/sizing", actions.sizing },
+    { "POST",   "/v1/instances/sizing", actions.sizing, reads = true },
     { "GET",    "/v1/instances/{id}", instances.get },
     { "PATCH",  "/v1/instances/{id}", instances.patch },
     { "DELETE", "/v1/instances/{id}", instances.delete },
@@ -64,7 +67,8 @@ for _, entry in ipairs(M.list) do
     end
     at.methods = at.methods or {}
     at.methods[entry[1]] = { method = entry[1], handler = entry[3], key = entry[1] .. " " .. entry[2],
-        open = entry.open, raw = entry.raw, changes = entry[1] == "POST" or entry[1] == "PATCH" }
+        open = entry.open, raw = entry.raw, changes = entry[1] == "POST" or entry[1] == "PATCH",
+        effect = entry[1] ~= "GET" and not entry.reads and not entry.open }
 end
 
 local find = string.find

@@ -1,6 +1,7 @@
 ---`/_sandbox/state`: looking at all there is, and putting it into any state. Not part of Aura.
 local answers = require "sandbox.answers"
 local auth = require "sandbox.auth"
+local faults = require "sandbox.faults"
 local json = require "json"
 local model = require "sandbox.model"
 local seed = require "sandbox.seed"
@@ -9,6 +10,8 @@ local switches = require "sandbox.switches"
 local M = {}
 
 ---GET /_sandbox/state: everything, passwords included. The answer can be given to --seed.
+---`requests` counts what reached the service, `effects` what changed something, both by route; `faults` as
+---GET /_sandbox/faults shows them.
 function M.show(service)
     model.settle_all(service)
     local instances, keys, clients, tokens = {}, {}, {}, 0
@@ -28,6 +31,7 @@ function M.show(service)
     return 200, { instances = json.array(instances), keys = json.array(keys),
         tenants = json.array(table.move(service.tenant_order, 1, #service.tenant_order, 1, {})), clients = clients,
         tokens = { valid = tokens, issued = service:issued() }, requests = service.requests,
+        effects = service.effects, faults = faults.list(service),
         switches = service.switches, speed = service.speed, now = service.now() }
 end
 
@@ -57,7 +61,7 @@ function M.change(service, req)
         token.expires = service.now()
     end
     if data.reset_counters then
-        service.requests = {}
+        service.requests, service.effects = {}, {}
         for _, client in pairs(service.clients) do
             auth.reset(client)
         end

@@ -1,30 +1,13 @@
 # The program as the shell sees it: options, exit codes, help, output, own scripts, questions, signals.
-. "$(dirname "$0")/lib.bash"
-export HOME=$work/home AURA_RATE=0
-mkdir "$HOME"
-mkfifo "$work/never"
-
-# requests [METHOD]: requests sent to the API so far, tokens included
-requests() {
-    state "[.requests | to_entries[] | select(.key | test(\"/oauth/|/v1/\") and startswith(\"${1:-}\")).value] | add // 0"
-}
-
-# poll COMMAND ...: until it succeeds, for 10 s at most
-poll() {
-    local i
-    for ((i = 0; i < 200; i++)); do
-        "$@" && return 0
-        read -rt 0.05 <>"$work/never"
-    done
-    return 1
-}
+. "$SRC/tests/e2e/lib.bash" || exit 1
+. "$SRC/tests/e2e/parts.bash" || exit 1
 
 # unsent CODE command ...: like run, and no request must have been sent
 unsent() {
     local before
-    before=$(requests)
+    before=$(requests "oauth|v1/")
     run "$@"
-    equal "requests sent by: ${*:2}" "$(requests)" "$before"
+    equal "requests sent by: ${*:2}" "$(requests "oauth|v1/")" "$before"
 }
 
 # children PID
@@ -36,24 +19,7 @@ children() {
         [ "$parent" != "$1" ] || echo "$pid"
     done
 }
-ended() { [[ ! -d /proc/$1 || $(cat "/proc/$1/stat" 2>/dev/null) == *") Z "* ]]; }
 has_child() { [ -n "$(children "$1")" ]; }
-filled() { [ -s "$1" ]; }
-
-# begin command ...: in the background, as $pid, once it has said something on stderr
-begin() {
-    rm -f out err
-    "$@" >out 2>err &
-    pid=$!
-    poll filled err || fail "says nothing: $*"
-}
-
-# ends CODE: how it ended
-ends() {
-    poll ended "$pid" || { fail "does not end"; kill -9 "$pid"; }
-    wait "$pid" 2>/dev/null
-    equal "exit code" $? "$1"
-}
 
 test_usage() {
     run 0 "$HALO" --version
@@ -326,13 +292,18 @@ test_signals() {
     kill -INT "$pid"
     ends 130
 
-    # Before anything runs: while the sandbox starts.
+    # Before anything runs: while the sandbox, here a slow one, starts.
+    mkdir slow
+    cp "$SRC"/scripts/*.lua slow
+    sed -i 's/print("ready")/task.sleep(5) &/' slow/sandbox.lua
     rm -f out err
-    "$HALO" --sandbox wait "$INSTANCE_ID" paused >out 2>err &
+    "$HALO" --scripts slow --sandbox wait "$INSTANCE_ID" paused >out 2>err &
     pid=$!
     poll has_child "$pid" || fail "no sandbox child"
+    child=$(children "$pid")
     kill -INT "$pid"
     ends 130
+    poll ended "$child" || fail "the sandbox that was starting is still there"
 
     for signal in INT:130 TERM:143 KILL:137; do
         begin "$HALO" --sandbox wait "$INSTANCE_ID" paused
@@ -368,7 +339,6 @@ test_sandbox() {
     has err "${AURA_BASE_URL##*:}"
 }
 
-export HALO
 start_sandbox --speed 600 --switch rate=0,token_rate=0
 for part in usage wrong_usage output own_scripts disk effects terminal signals sandbox; do
     test_$part

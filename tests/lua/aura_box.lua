@@ -133,4 +133,74 @@ end
 
 M.failure = server.failure
 
+---A copy of a table in which every function has been called with the box.
+function M.values(b, given)
+    local copy = {}
+    for k, v in pairs(given) do
+        if type(v) == "function" then
+            v = v(b)
+        end
+        copy[k] = type(v) == "table" and M.values(b, v) or v
+    end
+    return setmetatable(copy, getmetatable(given))
+end
+
+-- Where a primitive takes its options: behind its ids and its table.
+local OPTIONS_AT = { list = 2, create = 2, sizing = 2, patch = 3, overwrite = 3, upgrade = 3, request = 4,
+    ["snapshot.list"] = 3, ["snapshot.get"] = 3, ["snapshot.restore"] = 3, ["tenant.list"] = 1, ["key.list"] = 2,
+    ["key.create"] = 2 }
+
+---All that the emulator holds, as text by id.
+local function held(b)
+    local state, all = select(2, b:send("GET", "/_sandbox/state")), {}
+    for _, list in ipairs { state.instances, state.keys, state.tenants } do
+        for _, one in ipairs(list) do
+            all[one.id] = json.encode(one)
+        end
+    end
+    return all
+end
+
+local function said(err)
+    return { kind = err.kind, status = err.status, reason = err.reason, field = err.field }
+end
+
+---Tries a call that must be refused, as a method of a client and of its try. Both must say the same, with all that
+---the answer said; nothing may change by it.
+---@param row table the primitive, its arguments (see M.values), and by name what the refusal says: kind, status,
+---  reason, field, text (part of the message); also put (fields of instances by id), switches, retry, attempts
+function M.check_refused(row)
+    local name, n, attempts = row[1], OPTIONS_AT[row[1]] or 2, row.attempts or 1
+    local b = M.start { switches = row.switches }
+    for id, fields in pairs(row.put or {}) do
+        b:put(id, M.values(b, fields))
+    end
+    local args = M.values(b, { table.unpack(row, 2) })
+    args[n] = { retry = row.retry or false }
+    local before = held(b)
+    local raised = M.failure(M.primitive(b.c, name), table.unpack(args, 1, n))
+    local last, requests = b:last()
+    local what = name .. ": " .. tostring(raised)
+    lu.assertEquals(said(raised), said(row), what)
+    lu.assertEquals({ raised.op, raised.attempts, requests }, { name, attempts, attempts }, what)
+    lu.assertEquals({ last.status, last.headers["X-Request-Id"] }, { row.status, raised.request_id }, what)
+    lu.assertEquals(raised.errors, json.decode(last.text).errors, what)
+    lu.assertStrContains(raised.message, row.text or raised.errors[1].message)
+    local of_instance = last.what:find("^%a+ /v1/instances/%x+%f[/\0]") and name ~= "request"
+    lu.assertEquals(raised.id, of_instance and args[1] or nil, what)
+    local value, err = M.primitive(b.c.try, name)(table.unpack(args, 1, n))
+    lu.assertNil(value, what)
+    lu.assertEquals({ said(err), err.op, err.id, err.message }, { said(row), raised.op, raised.id, raised.message })
+    for id, text in pairs(held(b)) do
+        lu.assertEquals(text, before[id], what .. ": but something has changed")
+    end
+end
+
+---Checks rows that have something in common.
+function M.check_all_refused(common, rows)
+    for _, row in ipairs(rows) do
+        M.check_refused(setmetatable(row, { __index = common }))
+    end
+end
+
 return M

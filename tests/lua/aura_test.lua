@@ -129,23 +129,9 @@ local CALLS = {
     { "wait_for_status", { VDC, "running" }, "GET /v1/instances/" .. VDC, 200, "", is_status("running") },
 }
 
----The values of a row's arguments in a box.
-local function filled(b, value)
-    if type(value) == "function" then
-        return value(b)
-    elseif type(value) ~= "table" then
-        return value
-    end
-    local copy = {}
-    for k, v in pairs(value) do
-        copy[k] = filled(b, v)
-    end
-    return copy
-end
-
 local function check_call(b, where, row)
     local name, args, what, status, body, check = table.unpack(row)
-    local value, response = helper.primitive(where, name)(table.unpack(filled(b, args)))
+    local value, response = helper.primitive(where, name)(table.unpack(helper.values(b, args)))
     local last = b:last()
     lu.assertNotNil(value, name .. ": " .. tostring(response))
     lu.assertEquals(last.what:gsub("%x+%-%x+%-[%x-]+", function(id)

@@ -198,9 +198,9 @@ end
 TestErrors = { setUp = Case.setUp, tearDown = Case.tearDown }
 
 function TestErrors:test_every_status_has_its_kind()
-    local kinds = { [400] = "invalid", [402] = "invalid", [404] = "not_found", [405] = "forbidden", [409] = "conflict",
+    local kinds = { [400] = "invalid", [402] = "forbidden", [404] = "not_found", [405] = "forbidden", [409] = "conflict",
         [410] = "not_found", [415] = "invalid", [420] = "invalid", [422] = "invalid", [429] = "rate_limited",
-        [500] = "api", [501] = "api", [502] = "api", [503] = "api", [504] = "api", [418] = "invalid" }
+        [500] = "api", [501] = "api", [502] = "api", [503] = "api", [504] = "api", [418] = "api" }
     for status, kind in pairs(kinds) do
         for _, body in ipairs { '{"errors":[{"message":"the text","reason":"the-reason","field":"memory"}]}',
             '{"error":"the text"}', "the text", "", "<html><body>the text</body></html>", '{"errors":[{"mess' } do

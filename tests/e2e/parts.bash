@@ -1,0 +1,78 @@
+# Shared by the longer end-to-end tests, after lib.bash: waiting without sleeping, counting requests,
+# and running the parts of a test at once.
+export HALO AURA_RATE=0 HOME=$work/home
+mkdir "$HOME"
+never=$work/never
+mkfifo "$never"
+
+# poll command ...: until it succeeds, for 20 s at most
+poll() {
+    local i
+    for ((i = 0; i < 400; i++)); do
+        "$@" && return 0
+        read -rt 0.05 <>"$never"
+    done
+    return 1
+}
+
+# requests REGEX: how many requests were sent to the sandbox so far whose "METHOD /path" fits
+requests() {
+    state "[.requests | to_entries[] | select(.key | test(\"$1\")).value] | add // 0"
+}
+
+# of ID FIELD: a field of an instance as the sandbox holds it
+of() {
+    state ".instances[] | select(.id == \"$1\").$2"
+}
+
+# seed JSON: puts something into the sandbox's state
+seed() {
+    curl -sS -o /dev/null -H 'Content-Type: application/json' "$AURA_BASE_URL/_sandbox/state" -d "$1"
+}
+
+ended() { [[ ! -d /proc/$1 || $(cat "/proc/$1/stat" 2>/dev/null) == *") Z "* ]]; }
+filled() { [ -s "$1" ]; }
+
+# begin command ...: in the background, as $pid, once it has said something on stderr
+begin() {
+    rm -f out err
+    "$@" >out 2>err &
+    pid=$!
+    poll filled err || fail "says nothing: $*"
+}
+
+# ends CODE: how what began has ended
+ends() {
+    poll ended "$pid" || { fail "does not end"; kill -9 "$pid"; }
+    wait "$pid" 2>/dev/null
+    equal "exit code" $? "$1"
+}
+
+# at_once NAME ...: runs test_NAME for each, all at the same time, each in a folder of its own
+at_once() {
+    local part pid
+    local -A pids=()
+    for part; do
+        mkdir "$work/$part"
+        (
+            work=$work/$part failures=0
+            cd "$work" || exit 1
+            test_"$part" >log 2>&1
+            [ -z "$sandbox_own" ] || stop_sandbox
+            exit "$failures"
+        ) &
+        pids[$part]=$!
+    done
+    for part; do
+        wait "${pids[$part]}"
+        failures=$((failures + $?))
+        sed "s/^FAILED:/& $part:/" "$work/$part/log"
+    done
+}
+
+# own_sandbox [option ...]: one for this part alone
+sandbox_own=
+own_sandbox() {
+    sandbox_own=1
+    start_sandbox --speed 600 --switch rate=0,token_rate=0 "$@"
+}
