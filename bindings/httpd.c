@@ -78,7 +78,7 @@ static void wake_one(struct hl_server *s, int err)
         hl_wake(&oldest->wait, err);
 }
 
-static void suspend(struct hl_request *r)
+void hl_httpd_suspend(struct hl_request *r)
 {
     struct hl_server *s = r->server;
     s->mhd.suspend_connection(r->connection);
@@ -89,7 +89,6 @@ static void suspend(struct hl_request *r)
     else
         s->first = r;
     s->last = r;
-    wake_one(s, HALO_OK);
 }
 
 void hl_httpd_resume(struct hl_request *r)
@@ -115,11 +114,13 @@ void hl_httpd_resume(struct hl_request *r)
 }
 
 bool hl_httpd_answer(struct hl_request *r, unsigned status, const char *const *headers,
-                     const char *body, size_t len)
+                     const char *body, size_t len, const struct hl_transport *how)
 {
     const struct hl_mhd *mhd = &r->server->mhd;
+    bool odd = how && (how->length > len || how->pad > 0 || how->drip_ms > 0);
     struct MHD_Response *response =
-        mhd->create_response_from_buffer(len, (void *)body, MHD_RESPMEM_MUST_COPY);
+        odd ? hl_httpd_odd_response(r, body, len, how)
+            : mhd->create_response_from_buffer(len, (void *)body, MHD_RESPMEM_MUST_COPY);
     if (!response)
         return false;
     bool ok = true;
@@ -158,11 +159,15 @@ static enum MHD_Result on_request(void *ud, struct MHD_Connection *connection,
         *data_size = 0;
         return MHD_YES;
     }
+    if (r->reset)
+        return MHD_NO;
     unsigned refused = r->server->closing ? 503 : r->body.too_big ? 413 : 0;
     if (refused > 0)
-        return hl_httpd_answer(r, refused, NO_HEADERS, "", 0) ? MHD_YES : MHD_NO;
-    if (!r->suspended)
-        suspend(r);
+        return hl_httpd_answer(r, refused, NO_HEADERS, "", 0, NULL) ? MHD_YES : MHD_NO;
+    if (!r->suspended) {
+        hl_httpd_suspend(r);
+        wake_one(r->server, HALO_OK);
+    }
     return MHD_YES;
 }
 

@@ -80,7 +80,36 @@ int hl_httpd_push_request(lua_State *L, struct hl_request *r)
     return 1;
 }
 
-/* request:reply(status [, headers [, body]]) -> was it still waiting      [-4, +1, v] */
+/* A whole number in the table at index; 0 when it is not there.            [-0, +0, v] */
+static lua_Integer field(lua_State *L, int index, const char *name, lua_Integer most)
+{
+    int given = lua_getfield(L, index, name) != LUA_TNIL, whole;
+    lua_Integer n = lua_tointegerx(L, -1, &whole);
+    if (given && (!whole || n < 0 || n > most))
+        luaL_argerror(L, index,
+                      lua_pushfstring(L, "%s: not a whole number in range", name));
+    lua_pop(L, 1);
+    return given ? n : 0;
+}
+
+/* The options of reply at index.                                           [-0, +0, v] */
+static struct hl_transport check_transport(lua_State *L, int index)
+{
+    struct hl_transport how = { 0 };
+    if (lua_isnoneornil(L, index))
+        return how;
+    luaL_checktype(L, index, LUA_TTABLE);
+    how.length = (uint64_t)field(L, index, "length", (lua_Integer)1 << 40);
+    how.pad = (uint64_t)field(L, index, "pad", (lua_Integer)1 << 40);
+    how.drip_ms = field(L, index, "drip_ms", 3600 * 1000);
+    lua_getfield(L, index, "reset");
+    how.reset = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return how;
+}
+
+/* request:reply(status [, headers [, body [, {length=, pad=, drip_ms=, reset=}]]])
+ * -> was it still waiting. The last: see struct hl_transport.              [-5, +1, v] */
 static int l_reply(lua_State *L)
 {
     const char *headers[2 * REPLY_HEADERS_MAX + 1];
@@ -91,9 +120,10 @@ static int l_reply(lua_State *L)
     luaL_argcheck(L, status >= 200 && status <= 599, 2, "expected 200 to 599");
     luaL_argexpected(L, lua_isnoneornil(L, 3) || lua_istable(L, 3), 3, "table");
     const char *body = luaL_optlstring(L, 4, "", &len);
-    lua_settop(L, 4);
+    struct hl_transport how = check_transport(L, 5);
+    lua_settop(L, 5);
     lua_getfield(L, 1, "handle");
-    struct hl_handle *h = luaL_checkudata(L, 5, HANDLE);
+    struct hl_handle *h = luaL_checkudata(L, 6, HANDLE);
     luaL_checkstack(L, 2 * REPLY_HEADERS_MAX + 8, "request:reply");
     lua_pushnil(L);
     while (lua_istable(L, 3) && lua_next(L, 3) != 0) {
@@ -108,12 +138,24 @@ static int l_reply(lua_State *L)
     }
     headers[2 * count] = NULL;
     struct hl_request *r = h->request;
-    if (r) {
-        if (!hl_httpd_answer(r, (unsigned)status, headers, body, len))
+    if (r && how.reset) {
+        hl_httpd_reset(r);
+    } else if (r) {
+        if (!hl_httpd_answer(r, (unsigned)status, headers, body, len, &how))
             return luaL_argerror(L, 3, "not a valid answer");
         hl_httpd_resume(r);
     }
     lua_pushboolean(L, r != NULL);
+    return 1;
+}
+
+/* request:connected() -> whether its client still waits for the answer     [-1, +1, v] */
+static int l_connected(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_getfield(L, 1, "handle");
+    struct hl_handle *h = luaL_checkudata(L, -1, HANDLE);
+    lua_pushboolean(L, h->request && hl_httpd_connected(h->request));
     return 1;
 }
 
@@ -124,7 +166,7 @@ static int l_handle_gc(lua_State *L)
     struct hl_handle *h = luaL_checkudata(L, 1, HANDLE);
     struct hl_request *r = h->request;
     if (r) {
-        hl_httpd_answer(r, 500, NO_HEADERS, "", 0);
+        hl_httpd_answer(r, 500, NO_HEADERS, "", 0, NULL);
         hl_httpd_resume(r);
     }
     return 0;
@@ -139,7 +181,9 @@ static void new_metatable(lua_State *L, const char *name, const luaL_Reg *functi
 void hl_httpd_open_requests(lua_State *L)
 {
     static const luaL_Reg HANDLES[] = { { "__gc", l_handle_gc }, { NULL, NULL } };
-    static const luaL_Reg REQUESTS[] = { { "reply", l_reply }, { NULL, NULL } };
+    static const luaL_Reg REQUESTS[] = { { "reply", l_reply },
+                                         { "connected", l_connected },
+                                         { NULL, NULL } };
     new_metatable(L, HANDLE, HANDLES);
     new_metatable(L, REQUEST, REQUESTS);
     lua_pushvalue(L, -1);

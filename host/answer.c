@@ -19,9 +19,11 @@ void hl_answer_show(char *to, size_t room, const char *text, size_t len)
         n--; /* never cut inside a UTF-8 sequence */
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)text[i];
-        bool c1 = c == 0xC2 && i + 1 < n &&
-                  (unsigned char)text[i + 1] < 0xA0; /* U+0080..U+009F */
+        bool c1 =
+            c == 0xC2 && i + 1 < n && (unsigned char)text[i + 1] < 0xA0; /* U+0080.. */
         to[i] = c < ' ' || c == 127 || c1 ? '?' : (char)c;
+        if (c1)
+            to[++i] = '?';
     }
     to[n] = '\0';
 }
@@ -50,10 +52,10 @@ static void read_errors(const json_t *list, struct hl_failure *f)
     for (size_t i = 0; i < json_array_size(list) && at + 4 < sizeof f->message; i++) {
         char text[sizeof f->message] = "";
         show_member(text, sizeof text, json_array_get(list, i), "message");
-        int n = snprintf(f->message + at, sizeof f->message - at, "%s%s",
-                         i > 0 ? "; " : "", text);
-        at = n > 0 && at + (size_t)n < sizeof f->message ? at + (size_t)n
-                                                         : sizeof f->message - 1;
+        if (at > 0 && *text)
+            at += (size_t)sprintf(f->message + at, "; ");
+        hl_answer_show(f->message + at, sizeof f->message - at, text, strlen(text));
+        at += strlen(f->message + at);
     }
 }
 

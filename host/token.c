@@ -109,7 +109,7 @@ static void on_answer(struct hl_http *h)
         .status = ok ? 502 : a->status, /* 2xx without a token: somebody else answered */
         .failures = t->failures,
         .attempt = ++t->attempts,
-        .max_attempts = HL_TOKEN_ATTEMPTS,
+        .max_attempts = ok ? 1 : HL_TOKEN_ATTEMPTS,
         .retry_after_ms = a->retry_after_ms > 0 ? a->retry_after_ms : 0,
         .token_renewed = true,
         .elapsed_ms = hl_loop_now(loop) - t->begun_ms,

@@ -1,5 +1,6 @@
 local clock = require "clock"
 local fail = require "fail"
+local faults = require "sandbox.faults"
 local fs = require "fs"
 local httpd = require "httpd"
 local json = require "json"
@@ -22,10 +23,18 @@ local function new_service(args)
     if not chosen then
         fail("usage", "--switch: " .. message, { op = "sandbox" })
     end
+    for _, text in ipairs(args.fault) do
+        local ok
+        ok, message = faults.add({ faults = {} }, { text })
+        if not ok then
+            fail("usage", "--fault: " .. message, { op = "sandbox" })
+        end
+        ui.say("fault: " .. text)
+    end
     local service
     service, message = sandbox.new {
         now = clock.now, speed = args.speed, token_ttl = args.token_ttl, lenient = args.lenient,
-        random_seed = math.tointeger(clock.now() * 1e6 // 1), switches = chosen, warn = ui.warn,
+        random_seed = math.tointeger(clock.now() * 1e6 // 1), switches = chosen, faults = args.fault, warn = ui.warn,
         seed = args.seed and read_seed(args.seed),
     }
     return service or fail("usage", (args.seed or "--switch") .. ": " .. message, { op = "sandbox" })
@@ -38,8 +47,22 @@ local function sample_backup()
     return path
 end
 
+---Leaves a request unanswered, for as long as the client waits and no longer than so many seconds.
+local function hang(req, seconds)
+    local ends = clock.monotonic() + seconds
+    while req:connected() and clock.monotonic() < ends do
+        task.sleep(0.1)
+    end
+    req:reply(503, {}, "", { reset = true })
+end
+
 local function serve(service, req)
-    req:reply(service:handle(req))
+    local status, headers, body, transport = service:handle(req)
+    if transport and transport.hang then
+        task.spawn(hang, req, transport.hang)
+    else
+        req:reply(status, headers, body, transport)
+    end
 end
 
 local function serve_late(service, req, seconds)
@@ -73,6 +96,8 @@ return {
         { "token_ttl", "integer", "seconds a token is good for", default = 3600, min = 1 },
         { "lenient",   "boolean", "take also what the sources dispute: no Content-Type, sizes as 8 or 8Gi" },
         { "switch",    "string",  "name=value,... (listed below)", optional = true },
+        { "fault",     "string",  "what is to go wrong (described below); several with ; between them", list = true,
+            env = "HALO_SANDBOX_FAULTS" },
         { "demo",      "boolean", "also make a sample backup file and print DUMP_FILE (halo --sandbox does)" },
     },
     details = [[
@@ -81,9 +106,17 @@ It prints the lines to paste into the shell that is to use it, and runs until it
 to --seed. The limits of 125 requests a minute and 15 tokens an hour are real ones, whatever the speed.
 
 Switches:
-]] .. switches.help(),
+]] .. switches.help() .. [[
+
+
+Faults, to rehearse a workflow against:
+]] .. faults.help() .. [[
+`POST /_sandbox/faults` adds faults while it runs ('["* * 503 x3"]', or {"clear": true, "faults": [...]}),
+`GET /_sandbox/faults` shows how often each has acted. `halo --sandbox` takes them from HALO_SANDBOX_FAULTS.]],
     examples = { "halo sandbox", "halo sandbox --port 0 --speed 600 --seed instance-config.json",
-        "halo sandbox --switch expired=403,running_lag=20" },
+        "halo sandbox --switch expired=403,running_lag=20",
+        "halo sandbox --fault 'POST /v1/instances lost x1' --fault 'GET /v1/** 502:html x3 after 5'",
+        "HALO_SANDBOX_FAULTS='PATCH ** stuck' halo --sandbox" },
     run = function(args)
         local service = new_service(args)
         local server = httpd.listen { port = args.port, address = "127.0.0.1" }

@@ -230,7 +230,9 @@ function M.parse(args, argv, getenv)
                 return nil, message
             end
             if arg.list then
-                value = table.move(values[arg.name] or {}, 1, #(values[arg.name] or {}), 1, { value })
+                local all = values[arg.name] or {}
+                all[#all + 1] = value
+                value = all
             end
             values[arg.name], origin[arg.name] = value, "option"
         end
@@ -252,6 +254,19 @@ function M.parse(args, argv, getenv)
     return complete(args, values, origin, getenv)
 end
 
+---The values of a list: a table of them, or just one.
+local function convert_all(arg, raw)
+    local all = {}
+    for i, each in ipairs(type(raw) == "table" and raw or { raw }) do
+        local value, message = convert(arg, each, arg.name)
+        if value == nil then
+            return nil, message
+        end
+        all[i] = value
+    end
+    return all
+end
+
 ---Reads arguments given as a table (from JSON) instead of a command line.
 ---@return table<string, any>? values
 ---@return table<string, string>|string origin
@@ -270,7 +285,9 @@ function M.from_table(args, given, getenv)
         end
         local simple = type(raw) == "string" or type(raw) == "number" or type(raw) == "boolean"
         local value, message
-        if simple and (type(raw) ~= "boolean" or arg.type == "boolean") then
+        if arg.list then
+            value, message = convert_all(arg, raw)
+        elseif simple and (type(raw) ~= "boolean" or arg.type == "boolean") then
             value, message = convert(arg, raw, arg.name)
         else
             message = ("%s: a %s does not fit"):format(arg.name, type(raw))
@@ -316,7 +333,9 @@ function M.help(args)
         if arg.choices then
             notes[#notes + 1] = "one of " .. table.concat(arg.choices, ", ")
         end
-        if arg.default ~= nil and arg.default ~= false then
+        if arg.list then
+            notes[#notes + 1] = "repeatable"
+        elseif arg.default ~= nil and arg.default ~= false then
             notes[#notes + 1] = arg.default == true and "default; --no-" .. arg.name:gsub("_", "-") .. " turns it off"
                 or "default " .. tostring(arg.default)
         elseif arg.required then

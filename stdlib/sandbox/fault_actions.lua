@@ -116,7 +116,7 @@ local function hang(_, rule)
     return 503, {}, "", { hang = rule.value }
 end
 
-local function bearer(service, req)
+local function bearer(service, _, req)
     local text = (req.headers.authorization or ""):match("^[Bb][Ee][Aa][Rr][Ee][Rr] +(%S+)$")
     local token = text and service.tokens[text]
     return token and token.expires > service.now() and token or nil
@@ -165,8 +165,8 @@ M.list = {
         end } },
     { "expire", { help = "the token used is expired from now on (switch `expired` says how that is answered)",
         applies = bearer,
-        instead = function(service, _, req)
-            bearer(service, req).expires = service.now()
+        instead = function(service, rule, req)
+            bearer(service, rule, req).expires = service.now()
         end } },
     { "gone", { help = "410 where the instance is being or has been deleted", applies = is_gone,
         instead = function(service)

@@ -56,9 +56,9 @@ at_once() {
         mkdir "$work/$part"
         (
             work=$work/$part failures=0
+            trap '[ -z "$sandbox_own" ] || stop_sandbox' EXIT
             cd "$work" || exit 1
             test_"$part" >log 2>&1
-            [ -z "$sandbox_own" ] || stop_sandbox
             exit "$failures"
         ) &
         pids[$part]=$!
@@ -70,9 +70,10 @@ at_once() {
     done
 }
 
-# own_sandbox [option ...]: one for this part alone
+# own_sandbox [option ...]: one for this part alone, $speed times faster
+speed=600
 sandbox_own=
 own_sandbox() {
     sandbox_own=1
-    start_sandbox --speed 600 --switch rate=0,token_rate=0 "$@"
+    start_sandbox --speed $speed --switch rate=0,token_rate=0 "$@"
 }

@@ -161,6 +161,26 @@ function TestArgs.test_declarations_that_are_wrong()
     end
 end
 
+function TestArgs.test_lists()
+    local list = declared { { "fault", "string", "faults", list = true, env = "FAULTS" },
+        { "port", "integer", "ports", list = true, max = 9 } }
+    local values, origin = args.parse(list, { "--fault", "a b", "--port=1", "--fault=c", "--port", "2" }, getenv)
+    lu.assertEquals(values, { fault = { "a b", "c" }, port = { 1, 2 } })
+    lu.assertEquals(origin.fault, "option")
+    lu.assertEquals(args.parse(list, {}, getenv), { fault = {}, port = {} })
+    lu.assertEquals(args.parse(list, {}, function(name) return name == "FAULTS" and "x" or nil end).fault, { "x" })
+    values = args.from_table(list, { fault = "a", port = { 3, "4" } }, getenv)
+    lu.assertEquals(values, { fault = { "a" }, port = { 3, 4 } })
+    for _, case in ipairs { { "at most 9", { port = { 10 } } }, { "expected a text", { fault = { {} } } } } do
+        local none, message = args.from_table(list, case[2], getenv)
+        lu.assertNil(none)
+        lu.assertStrContains(message, case[1])
+    end
+    lu.assertNil((args.parse(list, { "--port", "10" }, getenv)))
+    lu.assertStrContains(args.help(list), "faults [repeatable; or FAULTS]")
+    lu.assertNil((args.declare { { "a", "boolean", "x", list = true } }))
+end
+
 function TestArgs.test_help()
     local list = declared()
     lu.assertEquals(args.usage(list), "INSTANCE STATUS [options]")

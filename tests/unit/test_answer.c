@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include <halo.h>
+#include <jansson.h>
 
 #include "answer.h"
 
@@ -66,7 +67,9 @@ static const struct {
       TEXT("{\"data\":null,\"errors\":[{\"message\":\"m\",\"reason\":\"\"}]}"), "m", "",
       "" },
     { "none", TEXT("{\"errors\":[]}"), "", "", "" },
-    { "of other types", TEXT("{\"errors\":[1,null,\"x\"]}"), "; ; ", "", "" },
+    { "of other types", TEXT("{\"errors\":[1,null,\"x\"]}"), "", "", "" },
+    { "the first says nothing",
+      TEXT("{\"errors\":[{\"reason\":\"r\"},{\"message\":\"m\"}]}"), "m", "r", "" },
     { "with members of other types", TEXT("{\"errors\":[{\"message\":{},\"reason\":7}]}"),
       "", "", "" },
     { "keyed by field",
@@ -144,7 +147,8 @@ static void test_error_is_bounded(void **state)
         { "a long gateway text", "{\"error\":\"", "x", 5000, "\"}", 511 },
         { "many errors", "{\"errors\":[{}", ",{\"message\":\"0123456789\"}", 1000, "]}",
           511 },
-        { "many empty ones", "{\"errors\":[{}", ",{}", 1000, "]}", 511 },
+        { "cut in a character", "{\"errors\":[{\"message\":\"x\"}",
+          ",{\"message\":\"éé\"}", 1000, "]}", 511 },
         { "more than C reads", "{\"error\":\"", "0123456789abcdef", 70000, "\"}", 511 },
         { "a deep one", "", "[", 100000, "", 511 },
     };
@@ -156,6 +160,9 @@ static void test_error_is_bounded(void **state)
         hl_answer_error(body, strlen(body), &f);
         size_t len = strlen(f.message);
         CHECK_EQ(CASES[i].name, len > 0 && len <= CASES[i].message, true);
+        json_t *utf8 = json_string(f.message); /* NULL when it is not UTF-8 */
+        CHECK_EQ(CASES[i].name, utf8 != NULL, true);
+        json_decref(utf8);
         free(body);
     }
     char *reason =
