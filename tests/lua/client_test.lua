@@ -125,13 +125,16 @@ function TestRequests:test_bad_input_is_refused_before_any_request()
         { c.get, ("a"):rep(100) }, { c.get, "abc", { timeout = -1 } }, { c.get, "abc", { tmeout = 1 } },
         { c.patch, "abc" }, { c.patch, "abc", {} }, { c.patch, "abc", { memory = "8TB" } },
         { c.patch, "abc", { memory = 0 } }, { c.patch, "abc", { memory = 1.5 } }, { c.patch, "abc", { memroy = 8 } },
-        { c.patch, "abc", { name = "" } }, { c.patch, "abc", { name = " a" } }, { c.patch, "abc", { name = ("x"):rep(31) } },
+        { c.patch, "abc", { name = "" } }, { c.patch, "abc", { name = " a" } },
+        { c.patch, "abc", { name = ("x"):rep(31) } },
         { c.patch, "abc", { vector_optimized = "true" } }, { c.patch, "abc", { secondaries_count = 16 } },
         { c.patch, "abc", { "memory" } },
-        { c.create }, { c.create, with("name", nil) }, { c.create, with("region", "") }, { c.create, with("status", "x") },
+        { c.create }, { c.create, with("name", nil) }, { c.create, with("region", "") },
+        { c.create, with("status", "x") },
         { c.snapshot.get, "abc" }, { c.snapshot.list, "abc", { date = "yesterday" } },
         { c.list, { tenant = "x" } },
-        { c.wait_for_status, "abc" }, { c.wait_for_status, "abc", {} }, { c.wait_for_status, "abc", "running", { intervall = 1 } },
+        { c.wait_for_status, "abc" }, { c.wait_for_status, "abc", {} },
+        { c.wait_for_status, "abc", "running", { intervall = 1 } },
         { c.request, "GET", "no-slash" }, { c.request, "GET", "/a/../b" }, { c.request, "GET", "/a b" },
     }
     for i, case in ipairs(cases) do
@@ -198,7 +201,8 @@ end
 TestErrors = { setUp = Case.setUp, tearDown = Case.tearDown }
 
 function TestErrors:test_every_status_has_its_kind()
-    local kinds = { [400] = "invalid", [402] = "forbidden", [404] = "not_found", [405] = "forbidden", [409] = "conflict",
+    local kinds = {
+        [400] = "invalid", [402] = "forbidden", [404] = "not_found", [405] = "forbidden", [409] = "conflict",
         [410] = "not_found", [415] = "invalid", [420] = "invalid", [422] = "invalid", [429] = "rate_limited",
         [500] = "api", [501] = "api", [502] = "api", [503] = "api", [504] = "api", [418] = "api" }
     for status, kind in pairs(kinds) do
@@ -309,7 +313,8 @@ end
 function TestWait:test_a_running_that_lags_is_not_believed()
     s.routes["PATCH " .. PATH] = { 202, "" }
     c:patch("3fa29c1e", { memory = 16 })
-    s.routes[GET] = { instance("running", { memory = "8GB" }), instance("updating"), instance("running", { memory = "16GB" }) }
+    s.routes[GET] = { instance("running", { memory = "8GB" }), instance("updating"),
+        instance("running", { memory = "16GB" }) }
     lu.assertEquals(wait("running").memory, "16GB")
 end
 
