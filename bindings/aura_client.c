@@ -56,6 +56,15 @@ static void on_warn(void *ud, const char *text)
     hl_log(ud, HALO_LOG_WARN, text, strlen(text));
 }
 
+static void share_token(struct halo_host *h, struct hl_client *client)
+{
+    char why[512], text[640];
+    hl_token_share(&client->token, NULL, why, sizeof why);
+    snprintf(text, sizeof text, "token cache: %s; it is not used", why);
+    if (*why)
+        on_warn(h, text);
+}
+
 static int requests_per_minute(struct halo_host *h)
 {
     const char *text = getenv("AURA_RATE");
@@ -103,6 +112,8 @@ static struct hl_client *new_client(lua_State *L, const char *base_url, const ch
     client->sent = on_sent;
     client->warn = on_warn;
     client->ud = h;
+    if (h->cfg.token_cache)
+        share_token(h, client);
     return client;
 }
 

@@ -13,7 +13,7 @@
 #include <halo.h>
 
 struct options {
-    bool sandbox, yes, dry_run, json, quiet, verbose;
+    bool sandbox, yes, dry_run, json, quiet, verbose, no_token_cache;
     const char *code, *log_path, *stdlib_dir, *scripts_dir;
     FILE *log;
 };
@@ -217,6 +217,7 @@ enum {
     OPT_LOG,
     OPT_STDLIB,
     OPT_SCRIPTS,
+    OPT_NO_TOKEN_CACHE,
     OPT_VERSION
 };
 
@@ -232,6 +233,7 @@ static int read_options(struct options *o, int argc, char **argv)
         { "log", required_argument, NULL, OPT_LOG },
         { "stdlib", required_argument, NULL, OPT_STDLIB },
         { "scripts", required_argument, NULL, OPT_SCRIPTS },
+        { "no-token-cache", no_argument, NULL, OPT_NO_TOKEN_CACHE },
         { "version", no_argument, NULL, OPT_VERSION },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 }
@@ -269,6 +271,9 @@ static int read_options(struct options *o, int argc, char **argv)
         case OPT_SCRIPTS:
             o->scripts_dir = optarg;
             break;
+        case OPT_NO_TOKEN_CACHE:
+            o->no_token_cache = true;
+            break;
         case OPT_VERSION:
             puts("halo " HALO_VERSION);
             return 0;
@@ -302,6 +307,7 @@ static int run_script(struct options *o, char **words)
     cfg.stdlib_dir = o->stdlib_dir;
     cfg.scripts_dir = o->scripts_dir;
     cfg.dry_run = o->dry_run;
+    cfg.token_cache = !o->no_token_cache && !o->sandbox; /* that one ends with us */
     cfg.ud = o;
     cfg.log = on_log;
     cfg.event = on_event;

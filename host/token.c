@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <halo.h>
 
@@ -39,13 +40,21 @@ int hl_token_init(struct hl_token *t, struct hl_http_pool *pool, const char *bas
                : HALO_NOMEM;
 }
 
+void hl_token_share(struct hl_token *t, const char *dir, char *why, size_t room)
+{
+    hl_tokencache_close(&t->cache);
+    hl_tokencache_open(&t->cache, dir, t->url, t->client_id, t->client_secret, why, room);
+}
+
 void hl_token_free(struct hl_token *t)
 {
     if (t->pool) {
         hl_http_reset(&t->http);
         hl_timer_stop(t->pool->loop, &t->retry);
     }
+    hl_tokencache_close(&t->cache);
     forget(&t->value);
+    forget(&t->refused);
     forget(&t->client_secret);
     free(t->client_id);
     free(t->ca_file);
@@ -56,6 +65,7 @@ void hl_token_free(struct hl_token *t)
 static void settle(struct hl_token *t, const struct hl_failure *failed)
 {
     struct hl_token_wait *w = t->first;
+    hl_tokencache_unlock(&t->cache);
     t->fetching = false;
     t->first = NULL;
     t->last = &t->first;
@@ -66,6 +76,13 @@ static void settle(struct hl_token *t, const struct hl_failure *failed)
         w->ready(w, failed);
         w = next;
     }
+}
+
+static int64_t wall_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static void retry_now(struct hl_timer *timer)
@@ -97,6 +114,8 @@ static void on_answer(struct hl_http *h)
         t->expires_ms =
             hl_loop_now(loop) +
             (life > 2 * HL_TOKEN_MARGIN_MS ? life - HL_TOKEN_MARGIN_MS : life / 2);
+        hl_tokencache_store(&t->cache, wall_ms(), t->value,
+                            wall_ms() + t->expires_ms - hl_loop_now(loop));
         hl_http_reset(h);
         settle(t, NULL);
         return;
@@ -158,9 +177,43 @@ static void send_request(struct hl_token *t)
     settle(t, &f);
 }
 
+/* Takes the token that another process got. */
+static bool take_shared(struct hl_token *t)
+{
+    char *token;
+    int64_t now = wall_ms(), until;
+    if (!hl_tokencache_load(&t->cache, now, &token, &until))
+        return false;
+    if (t->refused && strcmp(token, t->refused) == 0) {
+        forget(&token);
+        return false;
+    }
+    forget(&t->value);
+    t->value = token;
+    t->generation++;
+    t->expires_ms = hl_loop_now(t->pool->loop) + until - now;
+    return true;
+}
+
+/* One process fetches; the others look again and again, for some time, for what it gets.
+ */
 static void begin(struct hl_timer *timer)
 {
-    retry_now(timer);
+    struct hl_token *t =
+        (struct hl_token *)((char *)timer - offsetof(struct hl_token, retry));
+    struct hl_loop *loop = t->pool->loop;
+    bool mine = hl_tokencache_lock(&t->cache);
+    if (take_shared(t)) {
+        settle(t, NULL);
+        return;
+    }
+    if (!mine && hl_loop_now(loop) - t->begun_ms < HL_TOKEN_TURN_MS &&
+        hl_timer_start(loop, &t->retry, HL_TOKEN_POLL_MS, begin) == HALO_OK)
+        return;
+    if (mine && t->refused)
+        hl_tokencache_drop(&t->cache, t->refused);
+    t->begun_ms = hl_loop_now(loop);
+    send_request(t);
 }
 
 bool hl_token_get(struct hl_token *t, struct hl_token_wait *w,
@@ -200,6 +253,9 @@ void hl_token_leave(struct hl_token *t, struct hl_token_wait *w)
 
 void hl_token_refused(struct hl_token *t, unsigned generation)
 {
-    if (t->generation == generation)
-        forget(&t->value);
+    if (t->generation != generation || !t->value)
+        return;
+    forget(&t->refused);
+    t->refused = t->value;
+    t->value = NULL;
 }

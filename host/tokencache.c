@@ -15,10 +15,11 @@
 
 enum { MAX_FILE = 64 * 1024, KEY_LEN = 64 };
 
-/* What a file of ours says: this line, "<ms since 1970> <token>", each with its newline. */
+/* What a file of ours says: this line, "<ms since 1970> <token>", each with its newline.
+ */
 static const char HEAD[] = "halo token 1\n";
 
-/* Whether what is open is ours alone; otherwise errno is 0 and why says what is wrong. */
+/* Whether what is open is ours alone; why says what is wrong. */
 static bool ours_alone(int fd, mode_t type, const char *name, char *why, size_t room)
 {
     struct stat st;
@@ -27,13 +28,10 @@ static bool ours_alone(int fd, mode_t type, const char *name, char *why, size_t 
     bool is = (st.st_mode & S_IFMT) == type, mine = st.st_uid == geteuid();
     if (is && mine && (st.st_mode & 077) == 0)
         return true;
-    errno = 0;
-    if (!is)
-        snprintf(why, room, "%s is not what halo made", name);
-    else if (!mine)
-        snprintf(why, room, "%s belongs to another user", name);
-    else
-        snprintf(why, room, "%s is open to other users: chmod go= '%s'", name, name);
+    snprintf(why, room, "%s %s", name,
+             !is     ? "is not what halo made"
+             : !mine ? "belongs to another user"
+                     : "is open to other users (to be used it needs `chmod go=`)");
     return false;
 }
 
@@ -67,7 +65,7 @@ static bool default_dir(char *path, size_t room)
     int n = snprintf(path, room, "%s%s", base, rest);
     if (n < 0 || (size_t)n + sizeof "/halo" > room)
         return false;
-    (void)!mkdir(path, 0700);
+    mkdir(path, 0700);
     strcat(path, "/halo");
     return true;
 }
@@ -105,7 +103,7 @@ bool hl_tokencache_open(struct hl_tokencache *c, const char *dir, const char *ur
         return false;
     if (!make_key(c->key, url, client_id, client_secret))
         return false;
-    (void)!mkdir(path, 0700);
+    mkdir(path, 0700); /* when it fails, so does open */
     c->dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (c->dir < 0) {
         struct stat st;
@@ -158,25 +156,40 @@ static char *parse(char *text, int64_t *until_ms)
                : NULL;
 }
 
-bool hl_tokencache_load(const struct hl_tokencache *c, int64_t now_ms, char **token,
-                        int64_t *until_ms)
+/* The token in the file, malloc'ed, or NULL; expired ones too. */
+static char *read_token(const struct hl_tokencache *c, int64_t *until_ms)
 {
-    char why[8];
-    *token = NULL;
-    int fd = c->open ? open_file(c, "token", O_RDONLY, why, sizeof why) : -1;
+    int fd = c->open ? open_file(c, "token", O_RDONLY, NULL, 0) : -1;
     if (fd < 0)
-        return false;
-    char *text = malloc(MAX_FILE + 1);
+        return NULL;
+    char *token = NULL, *text = malloc(MAX_FILE + 1);
     ssize_t n = text ? read(fd, text, MAX_FILE) : -1;
     close(fd);
     if (n > 0) {
         text[n] = '\0';
         const char *found = strlen(text) == (size_t)n ? parse(text, until_ms) : NULL;
-        if (found && *until_ms > now_ms && *until_ms - now_ms <= HL_TOKENCACHE_MAX_MS)
-            *token = strdup(found);
+        token = found ? strdup(found) : NULL;
         explicit_bzero(text, (size_t)n);
     }
     free(text);
+    return token;
+}
+
+static void forget(char *token)
+{
+    if (token)
+        explicit_bzero(token, strlen(token));
+    free(token);
+}
+
+bool hl_tokencache_load(const struct hl_tokencache *c, int64_t now_ms, char **token,
+                        int64_t *until_ms)
+{
+    *token = read_token(c, until_ms);
+    if (*token && (*until_ms <= now_ms || *until_ms > now_ms + HL_TOKENCACHE_MAX_MS)) {
+        forget(*token);
+        *token = NULL;
+    }
     return *token != NULL;
 }
 
@@ -199,8 +212,8 @@ static void sweep(const struct hl_tokencache *c, int64_t now_ms)
         close(fd);
     for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
         struct stat st;
-        if (strspn(e->d_name, "0123456789abcdef") == KEY_LEN && e->d_name[KEY_LEN] == '.' &&
-            strncmp(e->d_name, c->key, KEY_LEN) != 0 &&
+        if (strspn(e->d_name, "0123456789abcdef") == KEY_LEN &&
+            e->d_name[KEY_LEN] == '.' && strncmp(e->d_name, c->key, KEY_LEN) != 0 &&
             fstatat(c->dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
             now_ms - (int64_t)st.st_mtime * 1000 > 2 * HL_TOKENCACHE_MAX_MS)
             unlinkat(c->dir, e->d_name, 0);
@@ -236,22 +249,22 @@ void hl_tokencache_store(const struct hl_tokencache *c, int64_t now_ms, const ch
 
 void hl_tokencache_drop(const struct hl_tokencache *c, const char *refused)
 {
-    char name[KEY_LEN + 16], *token;
+    char name[KEY_LEN + 16];
     int64_t until;
-    if (hl_tokencache_load(c, 0, &token, &until)) {
-    }
-    (void)refused;
-    (void)name;
+    char *token = read_token(c, &until);
+    snprintf(name, sizeof name, "%s.token", c->key);
+    if (token && strcmp(token, refused) == 0)
+        unlinkat(c->dir, name, 0);
+    forget(token);
 }
 
 /* ---- the lock ---- */
 
 bool hl_tokencache_lock(struct hl_tokencache *c)
 {
-    char why[8];
     if (!c->open || c->lock >= 0)
         return true;
-    int fd = open_file(c, "lock", O_RDWR | O_CREAT, why, sizeof why);
+    int fd = open_file(c, "lock", O_RDWR | O_CREAT, NULL, 0);
     if (fd < 0)
         return true;
     if (flock(fd, LOCK_EX | LOCK_NB) == 0) {

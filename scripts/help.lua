@@ -11,6 +11,7 @@ local OPTIONS = {
     { "--quiet",       "no progress on stderr" },
     { "-v",            "say more: every API call" },
     { "--log FILE",    "append one JSON line for every API call" },
+    { "--no-token-cache", "get a token of one's own; do not share it with other halo processes" },
     { "--scripts DIR", "read bundled scripts from DIR" },
     { "--stdlib DIR",  "read Lua modules from DIR" },
     { "--version",     "print the version" },
@@ -29,6 +30,7 @@ local ENVIRONMENT = {
     { "INSTANCE_ID, DUMP_FILE, WORK_DIR", "defaults of the scripts' arguments" },
     { "AURA_CA_FILE",           "certificates to trust besides the system's" },
     { "HALO_SCRIPTS, HALO_STDLIB", "as --scripts and --stdlib" },
+    { "XDG_CACHE_HOME",         "the token cache is in halo under it (default ~/.cache)" },
     { "XDG_CONFIG_HOME",        "your own scripts are in halo/scripts under it (default ~/.config)" },
 }
 local EXITS = {

@@ -118,10 +118,12 @@ typedef struct halo_config {
     int (*confirm)(void *ud, halo_run *run, const char *question);
     int dry_run; /* 1: calls that change anything are refused; scripts show what they
                     would do */
+    int token_cache; /* 1: tokens are shared with the user's other processes, in files of
+                        mode 0600 in $XDG_CACHE_HOME/halo (default ~/.cache/halo) */
 } halo_config;
 
 /* clang-format off */
-#define HALO_CONFIG_INIT { sizeof(halo_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define HALO_CONFIG_INIT { sizeof(halo_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 /* clang-format on */
 
 /* The version of the library in use, as 0x00MMmmpp. */

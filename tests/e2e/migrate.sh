@@ -67,7 +67,13 @@ test_whole() {
         [ "$file" = $pro.backup ] || equal "mode of $file" "$(stat -c %a "$dir/$file")" 600
     done
     equal "mode of the work directory" "$(stat -c %a "$dir")" 700
-    equal "other files" "$(ls -A "$dir" | grep -cvxE "$pro.backup|(create-payload|(create|delete)-response|(new-)?instance-config).json|migration-summary.txt|journal.jsonl|report.html")" 0
+    for file in "$dir"/* "$dir"/.[!.]*; do
+        case ${file##*/} in
+            $pro.backup | create-payload.json | create-response.json | delete-response.json | *instance-config.json | \
+                migration-summary.txt | journal.jsonl | report.html | '.[!.]*') ;;
+            *) fail "a file of no use: $file" ;;
+        esac
+    done
     equal "instance-config.json" "$(jq -S . "$dir/instance-config.json")" "$(jq -S . <<<"$before")"
     equal "text of instance-config.json" "$(cat "$dir/instance-config.json")" "$(jq . <<<"$before")"
     equal "new-instance-config.json" "$(jq -S . "$dir/new-instance-config.json")" "$(body "$new" | jq -S .)"
@@ -137,8 +143,8 @@ test_carried() {
     run 0 "$HALO" migrate $vdc --no-dump --work-dir moved --yes
     local new
     new=$(recreated moved)
-    equal "secondaries, CDC, key" "$(of "$new" secondaries_count) $(of "$new" cdc_enrichment_mode) $(of "$new" customer_managed_key_id)" \
-        "2 FULL 9e3d5b70-14c2-4f8a-b6d1-0c8f27a4e513"
+    equal "secondaries, CDC" "$(of "$new" secondaries_count) $(of "$new" cdc_enrichment_mode)" "2 FULL"
+    equal "key" "$(of "$new" customer_managed_key_id)" 9e3d5b70-14c2-4f8a-b6d1-0c8f27a4e513
     has err "secondaries_count = 2, once it runs"
     has moved/migration-summary.txt "no mismatch"
 }
@@ -165,7 +171,7 @@ test_mismatch() {
     new=$(recreated moved)
     seed "{\"instances\":[{\"id\":\"$new\",\"vector_optimized\":true,\"region\":\"us-east-1\"}]}"
     ends 5
-    equal "fields with MISMATCH" "$(grep MISMATCH$ err | sed 's/^ *//' | cut -d' ' -f1 | sort | tr '\n' ' ')" "region vector_optimized "
+    equal "fields with MISMATCH" "$(awk '/MISMATCH$/ { print $1 }' err | sort | tr '\n' ' ')" "region vector_optimized "
     has moved/migration-summary.txt "MISMATCH in region, vector_optimized"
     has err "region, vector_optimized"
     equal "new-instance-config.json" "$(jq -r .data.region moved/new-instance-config.json)" us-east-1
@@ -355,32 +361,6 @@ test_captured() {
     equal "project" "$(of "$(recreated moved)" tenant_id)" 11111111-2222-4333-8444-555555555555
 }
 
-# Interrupted and killed after the deletion: what is left says how to go on, and that works.
-test_stopped() {
-    local speed=60
-    own_sandbox
-    backup a.backup
-    begin "$HALO" --yes migrate $pro --dump a.backup --work-dir "cut off"
-    poll grep -qs "destroying" err
-    cp "cut off/instance-config.json" config
-    kill -INT "$pid"
-    ends 130
-    grep -q "$pro is being deleted, and nothing was created" err || fail "does not say what is left: $(cat err)"
-    has "cut off/migration-summary.txt" "halo create --from 'cut off/create-payload.json'"
-    run 2 "$HALO" --yes migrate $pro --no-dump --work-dir "cut off"
-    cmp config "cut off/instance-config.json" || fail "the configuration was overwritten"
-    run 0 "$HALO" wait $pro deleted
-    run 0 "$HALO" create --from "cut off/create-payload.json" --save answer.json
-    equal "the new one" "$(of "$(jq -r .data.id answer.json)" name)" orders-prod
-
-    begin "$HALO" --yes migrate $critical --no-dump --work-dir killed
-    poll grep -qs "destroying" err
-    kill -KILL "$pid"
-    ends 137
-    run 0 bash -c "$(sed -n "/^If this stops: */{ s///; s#halo #'$HALO' #gp }" killed/migration-summary.txt)"
-    equal "instances of the name" "$(state '[.instances[] | select(.name == "customers-live")] | length')" 1
-}
-
 # On a terminal: NO leaves everything, YES migrates.
 test_terminal() {
     own_sandbox
@@ -404,5 +384,5 @@ test_terminal() {
     equal "the new one" "$(of "$(recreated yes)" status)" running
 }
 
-at_once whole vdc carried lost mismatch s3 usage refused paused dry_run captured stopped terminal
+at_once whole vdc carried lost mismatch s3 usage refused paused dry_run captured terminal
 end

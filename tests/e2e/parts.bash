@@ -70,10 +70,10 @@ at_once() {
     done
 }
 
-# own_sandbox [option ...]: one for this part alone, $speed times faster
-speed=600
+# own_sandbox [option ...]: one for this part alone, $speed times faster, with $switches
+speed=600 switches=
 sandbox_own=
 own_sandbox() {
     sandbox_own=1
-    start_sandbox --speed $speed --switch rate=0,token_rate=0 "$@"
+    start_sandbox --speed $speed --switch "rate=0,token_rate=0${switches:+,$switches}" "$@"
 }

@@ -288,6 +288,7 @@ static void test_children(void **state)
                  CASES[i].how);
         CHECK_EQ(CASES[i].name, waitpid(pid, NULL, WNOHANG) < 0 && errno == ECHILD, true);
         CHECK_EQ(CASES[i].name, hl_loop_turn(loop, 0), 0); /* told once */
+        CHECK_EQ(CASES[i].name, f.child.pid, 0); /* it may be another's by now */
         hl_child_end(&f.child);
         CHECK_EQ(CASES[i].name, f.calls, 1);
     }
@@ -305,6 +306,7 @@ static void test_children(void **state)
     CHECK_EQ("it runs", hl_loop_turn(loop, 0), 0);
     hl_child_end(&running.child);
     CHECK_EQ("then it does not", kill(pid, 0) < 0 && errno == ESRCH, true);
+    CHECK_EQ("nor has it a number", running.child.pid, 0);
     CHECK_EQ("which is not told", hl_loop_turn(loop, 0) + running.calls, 0);
     hl_child_end(&running.child);
     hl_loop_free(loop);

@@ -1,0 +1,131 @@
+# Single faults put into a migration. The runbook's commands end eight of them with the source deleted
+# and nothing in its place; here each ends with the source, its successor, or the command that makes it.
+. "$SRC/tests/e2e/lib.bash" || exit 1
+. "$SRC/tests/e2e/parts.bash" || exit 1
+source_id=3fa29c1e
+
+# name, exit code, what there is afterwards, fault, and perhaps a switch of the sandbox or a time limit
+#   moved: the successor runs; kept: the source runs; going: it is being deleted;
+#   stranded: neither is there; made: a successor is there, but not known to run
+cases=(
+    "capture_500        0 moved    'GET /v1/instances/* 500 x1'"
+    "capture_429        0 moved    'GET /v1/instances/* 429:seconds=1 x1'"
+    "capture_html       0 moved    'GET /v1/instances/* 502:html:seconds=1 x1'"
+    "capture_cut        3 kept     'GET /v1/instances/* cut x1'"
+    "capture_for_ever   3 kept     'GET /v1/instances/* 500:seconds=1'"
+    "offers_for_ever    3 kept     'GET /v1/tenants/* 503:seconds=1'"
+    "offers_empty       2 kept     'GET /v1/tenants/* 200 x1'"
+    "token_500          0 moved    'POST /oauth/token 500 x1'"
+    "token_html         3 kept     'POST /oauth/token 403:html'"
+    "everything_503     0 moved    '* * 503:seconds=1 x3'"
+    "expired_401        0 moved    'GET /v1/instances/* expire x1 after 2' switch:expired=401"
+    "expired_403        0 moved    'GET /v1/instances/* expire x1 after 2' switch:expired=403"
+    "delete_429         0 moved    'DELETE /v1/instances/* 429:seconds=1 x1'"
+    "delete_503         0 moved    'DELETE /v1/instances/* 503:date=1 x1'"
+    "delete_409         0 moved    'DELETE /v1/instances/* 409 x1'"
+    "delete_403         3 kept     'DELETE /v1/instances/* 403'"
+    "delete_reset       0 moved    'DELETE /v1/instances/* reset x1'"
+    "delete_lost        0 moved    'DELETE /v1/instances/* lost x1'"
+    "delete_lost_410    0 moved    'DELETE /v1/instances/* lost x1' switch:deleted_twice=410"
+    "delete_204         0 moved    'DELETE /v1/instances/* 204:acted x1'"
+    "delete_stuck       4 going    'DELETE /v1/instances/* stuck' --timeout=1"
+    "poll_hangs         0 moved    'GET /v1/instances/* hang=2 x1 after 2'"
+    "poll_html          0 moved    'GET /v1/instances/* 502:html:seconds=1 x1 after 2'"
+    "poll_unknown       0 moved    'GET /v1/instances/* status=brooding x1 after 2'"
+    "create_429         0 moved    'POST /v1/instances 429:seconds=1 x1'"
+    "create_500         0 moved    'POST /v1/instances 500 x1'"
+    "create_reset       0 moved    'POST /v1/instances reset x1'"
+    "create_lost        3 made     'POST /v1/instances lost x1'"
+    "create_cut         3 made     'POST /v1/instances cut x1'"
+    "create_400         3 stranded 'POST /v1/instances 400 x1'"
+    "create_422         3 stranded 'POST /v1/instances 422 x1'"
+    "create_403         3 stranded 'POST /v1/instances 403'"
+    "create_fails       0 moved    'POST /v1/instances loading failed x1'"
+    "create_stuck       4 made     'POST /v1/instances stuck' --timeout=1"
+    "version_required   0 moved    'GET /none 500' switch:strict_version=true"
+)
+
+# successor: id of a running instance of the source's name
+successor() {
+    state "[.instances[] | select(.name == \"orders-prod\" and .id != \"$source_id\" and .status == \"running\").id]
+        | first // empty"
+}
+
+# inject CODE END FAULT [switch:NAME=VALUE | --timeout=SECONDS]
+inject() {
+    local code=$1 end=$2 fault=$3 option=${4:---timeout=60} new switches=
+    [[ $option != switch:* ]] || switches=${option#switch:} option=--timeout=60
+    own_sandbox --fault "$fault"
+    printf 'DZV1 dump' >orders.backup
+    run "$code" "$HALO" --yes migrate $source_id --dump orders.backup --work-dir moved "$option"
+    equal "whether the fault acted" "$(curl -sS "$AURA_BASE_URL/_sandbox/faults" | jq '.faults[0].hits > 0')" \
+        "$([[ $fault == *none* ]] && echo false || echo true)"
+    [ -s orders.backup ] || [ -s moved/$source_id.backup ] || fail "the dump is lost"
+    [ "$end" = kept ] || jq -e .data.id moved/instance-config.json >/dev/null || fail "the configuration is lost"
+    new=$(successor)
+    case $end in
+        moved)
+            [ -n "$new" ] || fail "no successor runs"
+            equal "the source" "$(of $source_id id)" ""
+            equal "password" "$(jq -r .data.password moved/create-response.json)" "$(of "$new" password)"
+            return ;;
+        kept)
+            equal "status of the source" "$(of $source_id status)" running
+            equal "creations sent" "$(requests '^POST /v1/instances$')" 0
+            return ;;
+        going)
+            equal "status of the source" "$(of $source_id status)" destroying
+            has err "halo wait $source_id deleted" ;;
+        made)
+            new=$(state "[.instances[] | select(.name == \"orders-prod\").id] | first // empty")
+            [ -n "$new" ] || fail "no successor was made"
+            equal "creations sent" "$(requests '^POST /v1/instances$')" 1
+            grep -qE "$new|: halo list$" err || fail "the successor is not told: $(cat err)" ;;
+        stranded)
+            equal "instances of its name" "$(state '[.instances[] | select(.name == "orders-prod")] | length')" 0
+            has err "IS DELETED" ;;
+    esac
+    # What to do is told, on the screen and in the summary, and it works.
+    has err "halo create --from moved/create-payload.json"
+    has moved/migration-summary.txt "halo create --from moved/create-payload.json"
+    if [ "$end" = stranded ]; then
+        curl -sS -o cleared -H 'Content-Type: application/json' -d '{"clear":true}' "$AURA_BASE_URL/_sandbox/faults"
+        run 0 "$HALO" create --from moved/create-payload.json --save answer.json
+        [ -n "$(successor)" ] || fail "the command told makes no successor"
+    fi
+}
+
+# Interrupted and killed after the deletion: what is left says how to go on, and that works.
+test_stopped() {
+    local speed=60
+    own_sandbox
+    printf 'DZV1 dump' >a.backup
+    begin "$HALO" --yes migrate $source_id --dump a.backup --work-dir "cut off"
+    poll grep -qs "destroying" err
+    cp "cut off/instance-config.json" config
+    kill -INT "$pid"
+    ends 130
+    grep -q "$source_id is being deleted, and nothing was created" err || fail "does not say what is left: $(cat err)"
+    has "cut off/migration-summary.txt" "halo create --from 'cut off/create-payload.json'"
+    run 2 "$HALO" --yes migrate $source_id --no-dump --work-dir "cut off"
+    cmp config "cut off/instance-config.json" || fail "the configuration was overwritten"
+    run 0 "$HALO" wait $source_id deleted
+    run 0 "$HALO" create --from "cut off/create-payload.json" --save answer.json
+    equal "the new one" "$(of "$(jq -r .data.id answer.json)" name)" orders-prod
+
+    begin "$HALO" --yes migrate b8e2f5a6 --no-dump --work-dir killed
+    poll grep -qs "destroying" err
+    kill -KILL "$pid"
+    ends 137
+    run 0 bash -c "$(sed -n "/^If this stops: */{ s///; s#halo #'$HALO' #gp }" killed/migration-summary.txt)"
+    equal "instances of the name" "$(state '[.instances[] | select(.name == "customers-live")] | length')" 1
+}
+
+names=(stopped)
+for each in "${cases[@]}"; do
+    read -r name code end rest <<<"$each"
+    names+=("$name")
+    eval "test_$name() { inject $code $end $rest; }"
+done
+at_once "${names[@]}"
+end
