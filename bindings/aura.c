@@ -10,7 +10,7 @@
 
 #define CALL "aura.call"
 enum {
-    ARGS = 4,
+    ARGS = 5,
     SELF = ARGS + 1
 }; /* most arguments of a primitive; where its userdata stands */
 
@@ -78,8 +78,11 @@ static void push_value(lua_State *L, struct call *u)
     int status = c->answer.len > 0 ? lua_pcall(L, 1, 1, 0) : LUA_ERRRUN;
     if (status == LUA_ERRMEM)
         lua_error(L);
-    if (status == LUA_OK && lua_istable(L, -1)) {
-        if (lua_getfield(L, -1, "data") == LUA_TNIL)
+    bool whole = status == LUA_OK && lua_istable(L, -1);
+    if (whole && lua_getfield(L, -1, "data") == LUA_TTABLE)
+        return;
+    if (whole && !u->endpoint) { /* aura.request: whatever it is */
+        if (lua_isnil(L, -1))
             lua_pop(L, 1);
         return;
     }
@@ -89,7 +92,10 @@ static void push_value(lua_State *L, struct call *u)
         lua_newtable(L); /* it was accepted; that is all there is to know */
         return;
     }
-    hl_answer_error(hl_buf_text(&c->answer), c->answer.len, &c->failure);
+    if (whole)
+        snprintf(c->failure.message, sizeof c->failure.message, "it holds no \"data\"");
+    else
+        hl_answer_error(hl_buf_text(&c->answer), c->answer.len, &c->failure);
     c->failure.err = read ? HALO_API : HALO_AMBIGUOUS;
     char text[sizeof c->failure.message];
     snprintf(text, sizeof text, "%s, but its answer cannot be read: %.400s",
@@ -219,8 +225,10 @@ static int l_request(lua_State *L)
     c->method = (enum hl_method)method_of(L, first);
     size_t len;
     const char *path = luaL_checklstring(L, first + 1, &len);
-    bool good =
-        path[0] == '/' && path[1] != '/' && strlen(path) == len && !strstr(path, "..");
+    size_t end = strcspn(path, "?"); /* one spelling only: the effect is found by it */
+    bool good = end > 1 && path[0] == '/' && path[end - 1] != '/' &&
+                strlen(path) == len && !strstr(path, "..") && !strstr(path, "//") &&
+                !memchr(path, '%', end);
     for (size_t i = 0; i < len; i++)
         good = good && (unsigned char)path[i] > ' ' && (unsigned char)path[i] < 127 &&
                !strchr("\"\\#<>", path[i]);
@@ -246,8 +254,7 @@ static int l_request(lua_State *L)
         memcpy(c->body, text, c->body_len + 1);
         lua_pop(L, 1);
     }
-    if (first + 3 <= ARGS)
-        hl_arg_options(L, "request", first + 3, c);
+    hl_arg_options(L, "request", first + 3, c);
     return ask_then_begin(L);
 }
 

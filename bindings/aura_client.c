@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "aura.h"
+#include "profile.h"
 
 #define CLIENT "aura.client"
 
@@ -65,11 +66,17 @@ static void share_token(struct halo_host *h, struct hl_client *client)
         on_warn(h, text);
 }
 
-static int requests_per_minute(struct halo_host *h)
+/* What a client is to be made of; NULL: not given. */
+struct wish {
+    const char *base_url, *client_id, *client_secret, *profile;
+};
+
+/* The number of requests a minute, or -2 when AURA_RATE is not one. */
+static int requests_per_minute(struct halo_host *h, int of_profile)
 {
     const char *text = getenv("AURA_RATE");
-    if (h->cfg.requests_per_minute)
-        return h->cfg.requests_per_minute;
+    if (h->cfg.requests_per_minute || of_profile >= 0)
+        return h->cfg.requests_per_minute ? h->cfg.requests_per_minute : of_profile;
     char *end = NULL;
     long n = text && *text ? strtol(text, &end, 10) : 125;
     return !end || (*end == '\0' && n >= 0 && n <= 1000000) ? (int)n : -2;
@@ -81,32 +88,74 @@ static const char *setting(const char *given, const char *env, const char *fallb
     return value && *value ? value : fallback;
 }
 
-/* Makes a client of what is given and, for the rest, the configuration and the
- * environment. */
-static struct hl_client *new_client(lua_State *L, const char *base_url, const char *id,
-                                    const char *secret)
+/* The name of the profile to use, or NULL: credentials that are given as such come before
+ * a profile that is only the default. */
+static const char *profile_of(const struct halo_host *h, const struct wish *w)
 {
-    struct halo_host *h = hl_host(L);
-    struct hl_client *client;
-    char why[256] = "";
-    base_url = setting(base_url ? base_url : h->cfg.base_url, "AURA_BASE_URL",
-                       "https://api.neo4j.io");
+    bool own = w->client_id || w->client_secret;
+    if (h->cfg.no_profiles || own)
+        return NULL;
+    if (w->profile || h->cfg.profile)
+        return w->profile ? w->profile : h->cfg.profile;
+    return h->cfg.client_id || h->cfg.client_secret ? NULL
+                                                    : setting(NULL, "HALO_PROFILE", NULL);
+}
+
+/* What a script may not wish for; NULL when it is fine. */
+static const char *forbidden(const struct halo_host *h, const struct wish *w)
+{
+    bool own = w->client_id && w->client_secret;
+    if (h->cfg.restricted && w->profile)
+        return "this host does not let scripts choose a profile";
+    if (h->cfg.restricted && w->base_url && !own)
+        return "this host's credentials may not be sent to another base_url";
+    return NULL;
+}
+
+/* Makes a client of the wish and, for the rest, the profile, the configuration and the
+ * environment. Frees what a profile gave. */
+static int make_client(struct halo_host *h, const struct wish *w, struct hl_profile *p,
+                       struct hl_client **out, char *why, size_t room)
+{
+    const char *name = profile_of(h, w);
+    int err = name ? hl_profile_read(p, name, why, room) : HALO_OK;
+    if (err != HALO_OK)
+        return err;
+    const char *id = name ? p->client_id : w->client_id, *url = w->base_url,
+               *secret = name ? p->client_secret : w->client_secret;
+    if (!url && name)
+        url = p->base_url;
+    url = setting(url ? url : h->cfg.base_url, "AURA_BASE_URL", "https://api.neo4j.io");
     id = setting(id ? id : h->cfg.client_id, "AURA_CLIENT_ID", NULL);
     secret = setting(secret ? secret : h->cfg.client_secret, "AURA_CLIENT_SECRET", NULL);
+    int rate = requests_per_minute(h, name ? p->rate : -1);
+    err = HALO_USAGE;
     if (!id || !secret)
-        hl_raise(L, HALO_USAGE, "auth",
+        snprintf(why, room,
                  "%s not set: export AURA_CLIENT_ID and AURA_CLIENT_SECRET (Aura Console "
-                 "> Account > API keys), "
-                 "or try without an account: halo --sandbox ...",
+                 "> Account > API keys), or try without an account: halo --sandbox ...",
                  !id && !secret ? "AURA_CLIENT_ID and AURA_CLIENT_SECRET are"
                  : !id          ? "AURA_CLIENT_ID is"
                                 : "AURA_CLIENT_SECRET is");
-    int rate = requests_per_minute(h);
-    if (rate == -2)
-        hl_raise(L, HALO_USAGE, "auth",
+    else if (rate == -2)
+        snprintf(why, room,
                  "AURA_RATE must be a number of requests a minute (0: no limit)");
-    int err =
-        hl_client_new(&client, h->loop, base_url, id, secret, rate, why, sizeof why);
+    else
+        err = hl_client_new(out, h->loop, url, id, secret, rate, why, room);
+    return err;
+}
+
+static struct hl_client *new_client(lua_State *L, const struct wish *w)
+{
+    struct halo_host *h = hl_host(L);
+    struct hl_client *client = NULL;
+    struct hl_profile profile = { 0 };
+    char why[512] = "";
+    const char *not = forbidden(h, w);
+    if (not )
+        hl_raise(L, HALO_DENIED, "auth", "%s", not );
+    int err = make_client(h, w, &profile, &client, why, sizeof why);
+    hl_profile_free(&profile);
     if (err != HALO_OK)
         hl_raise(L, err, "auth", "%s", *why ? why : halo_strerror(err));
     client->sent = on_sent;
@@ -121,7 +170,7 @@ static struct hl_client *default_client(lua_State *L)
 {
     struct halo_host *h = hl_host(L);
     if (!h->client)
-        h->client = new_client(L, NULL, NULL, NULL);
+        h->client = new_client(L, &(struct wish){ 0 });
     return h->client;
 }
 
@@ -154,8 +203,9 @@ static const char *text_option(lua_State *L, const char *name)
     return lua_tostring(L, -1); /* stays on the stack */
 }
 
-/* aura.auth{client_id=, client_secret=, base_url=} -> client: no request is made; what is
- * left out comes from the environment. The first client is the default one. [-0, +1, v]
+/* aura.auth{client_id=, client_secret=, base_url=, profile=} -> client: no request is
+ * made; what is left out comes from the configuration and the environment. The first
+ * client is the default one.                                                  [-0, +1, v]
  */
 int hl_auth(lua_State *L)
 {
@@ -168,15 +218,21 @@ int hl_auth(lua_State *L)
     for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
         const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
         if (strcmp(name, "client_id") != 0 && strcmp(name, "client_secret") != 0 &&
-            strcmp(name, "base_url") != 0)
+            strcmp(name, "base_url") != 0 && strcmp(name, "profile") != 0)
             hl_raise(L, HALO_USAGE, "auth",
-                     "unknown option '%s'; known are: client_id client_secret base_url",
+                     "unknown option '%s'; known are: client_id client_secret base_url "
+                     "profile",
                      name);
     }
     struct view *v = push_view(L);
-    const char *id = text_option(L, "client_id"),
-               *secret = text_option(L, "client_secret");
-    v->client = new_client(L, text_option(L, "base_url"), id, secret);
+    struct wish w = { .base_url = text_option(L, "base_url"),
+                      .client_id = text_option(L, "client_id"),
+                      .client_secret = text_option(L, "client_secret"),
+                      .profile = text_option(L, "profile") };
+    if (w.profile && (w.client_id || w.client_secret))
+        hl_raise(L, HALO_USAGE, "auth",
+                 "give a profile, or client_id and client_secret, not both");
+    v->client = new_client(L, &w);
     if (!h->client) {
         hl_client_ref(v->client);
         h->client = v->client;

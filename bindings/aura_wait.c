@@ -199,25 +199,23 @@ int hl_wait_for_status(lua_State *L)
     static const luaL_Reg META[] = { { "__gc", watch_close },
                                      { "__close", watch_close },
                                      { NULL, NULL } };
-    struct hl_client *client = NULL;
     bool method = hl_is_client(L, 1);
     hl_check_await(L);
     const char *id = hl_arg_id(L, method ? 2 : 1, "wait_for_status", "instance id");
-    client = hl_client_for(L);
-    struct watch *u = NULL;
-    if (method)
-        lua_remove(L, 1); /* the client is held by the watch from here on */
-    lua_settop(L, OPTIONS);
-    hl_client_ref(client);
-    u = lua_newuserdatauv(L, sizeof *u, 0);
+    struct hl_client *client = hl_client_for(L);
+    lua_settop(L, OPTIONS + (method ? 1 : 0));
+    struct watch *u = lua_newuserdatauv(L, sizeof *u, 0);
     memset(u, 0, sizeof *u);
+    luaL_newmetatable(L, WATCH);
+    luaL_setfuncs(L, META, 0);
+    lua_setmetatable(L, -2);
+    hl_client_ref(client);
     u->watch.client = client;
     u->host = hl_host(L);
     u->watch.event = on_event;
-    if (luaL_newmetatable(L, WATCH))
-        luaL_setfuncs(L, META, 0);
-    lua_setmetatable(L, -2);
-    lua_toclose(L, -1);
+    if (method)
+        lua_remove(L, 1); /* the watch holds the client from here on */
+    lua_toclose(L, SELF);
     snprintf(u->watch.id, sizeof u->watch.id, "%s", id);
     read_want(L, &u->watch);
     read_options(L, u);

@@ -62,12 +62,12 @@ static int l_tostring(lua_State *L)
 /* Gives the table on top the metatable of errors.                          [-0, +0, m] */
 static void set_metatable(lua_State *L)
 {
-    if (luaL_newmetatable(L, ERROR)) {
-        lua_pushcfunction(L, l_tostring);
-        lua_setfield(L, -2, "__tostring");
-        lua_pushliteral(L, ERROR); /* scripts may look, not touch */
-        lua_setfield(L, -2, "__metatable");
-    }
+    luaL_newmetatable(
+        L, ERROR); /* filled each time: an attempt may have run out of memory */
+    lua_pushcfunction(L, l_tostring);
+    lua_setfield(L, -2, "__tostring");
+    lua_pushliteral(L, ERROR); /* scripts may look, not touch */
+    lua_setfield(L, -2, "__metatable");
     lua_setmetatable(L, -2);
 }
 

@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include "answer.h"
+#include "filelock.h"
 #include "modules.h"
 
 #define BUFFER "halo.buffer"
+#define LOCK "halo.filelock"
 
 enum { READ_MAX = 16 * 1024 * 1024, LIST_MAX = 64 * 1024 * 1024 };
 
@@ -55,10 +57,9 @@ static struct hl_buf *new_buffer(lua_State *L, size_t limit)
 {
     struct hl_buf *b = lua_newuserdatauv(L, sizeof *b, 0);
     hl_buf_init(b, limit);
-    if (luaL_newmetatable(L, BUFFER)) {
-        lua_pushcfunction(L, buffer_gc);
-        lua_setfield(L, -2, "__gc");
-    }
+    luaL_newmetatable(L, BUFFER);
+    lua_pushcfunction(L, buffer_gc);
+    lua_setfield(L, -2, "__gc");
     lua_setmetatable(L, -2);
     return b;
 }
@@ -242,15 +243,113 @@ static int l_tempdir(lua_State *L)
     return 1;
 }
 
+/* ---- a locked file ---- */
+
+struct lock {
+    int fd; /* -1: closed */
+};
+
+static struct lock *check_lock(lua_State *L)
+{
+    struct lock *l = luaL_checkudata(L, 1, LOCK);
+    luaL_argcheck(L, l->fd >= 0, 1, "closed");
+    return l;
+}
+
+/* lock:close(), __close and __gc                                           [-1, +0, v] */
+static int lock_close(lua_State *L)
+{
+    struct lock *l = luaL_checkudata(L, 1, LOCK);
+    if (l->fd >= 0)
+        close(l->fd);
+    l->fd = -1;
+    return 0;
+}
+
+/* lock:append(text): durable                                               [-2, +0, v] */
+static int lock_append(lua_State *L)
+{
+    size_t len;
+    struct lock *l = check_lock(L);
+    const char *text = luaL_checklstring(L, 2, &len);
+    lua_getiuservalue(L, 1, 1);
+    int err = hl_filelock_append(l->fd, text, len);
+    return err == HALO_OK ? 0 : raise(L, err, "write", lua_tostring(L, -1));
+}
+
+/* lock:cut(size): keeps the first bytes                                    [-2, +0, v] */
+static int lock_cut(lua_State *L)
+{
+    struct lock *l = check_lock(L);
+    lua_Integer size = luaL_checkinteger(L, 2);
+    luaL_argcheck(L, size >= 0, 2, "expected a size in bytes");
+    lua_getiuservalue(L, 1, 1);
+    int err = hl_filelock_cut(l->fd, (off_t)size);
+    return err == HALO_OK ? 0 : raise(L, err, "write", lua_tostring(L, -1));
+}
+
+/* fs.lock(path [, mode]) -> lock, pid of this process; nil when it is taken
+ *                                                                    [-2, * +(1|2), v] */
+static int l_lock(lua_State *L)
+{
+    const char *path = check_path(L, 1);
+    mode_t mode = check_mode(L, 2, 0600);
+    struct lock *l = lua_newuserdatauv(L, sizeof *l, 1);
+    l->fd = -1;
+    luaL_setmetatable(L, LOCK);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, -2, 1);
+    int err = hl_filelock_open(path, mode, &l->fd);
+    if (err != HALO_OK)
+        l->fd = -1;
+    if (err == HALO_BUSY) {
+        lua_pushnil(L);
+        return 1;
+    }
+    if (err != HALO_OK)
+        return raise(L, err, "open", path);
+    lua_pushinteger(L, (lua_Integer)getpid());
+    return 2;
+}
+
+/* fs.locked(path) -> whether a process holds its lock                      [-1, +1, v] */
+static int l_locked(lua_State *L)
+{
+    bool held;
+    const char *path = check_path(L, 1);
+    int err = hl_filelock_held(path, &held);
+    if (err != HALO_OK)
+        return raise(L, err, "open", path);
+    lua_pushboolean(L, held);
+    return 1;
+}
+
+static void make_lock_type(lua_State *L)
+{
+    static const luaL_Reg META[] = { { "__gc", lock_close },
+                                     { "__close", lock_close },
+                                     { NULL, NULL } };
+    static const luaL_Reg METHODS[] = { { "append", lock_append },
+                                        { "cut", lock_cut },
+                                        { "close", lock_close },
+                                        { NULL, NULL } };
+    luaL_newmetatable(L, LOCK);
+    luaL_setfuncs(L, META, 0);
+    luaL_newlib(L, METHODS);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+}
+
 int hl_open_fs(lua_State *L)
 {
     static const luaL_Reg FUNCTIONS[] = {
-        { "read", l_read },     { "write", l_write }, { "append", l_append },
-        { "mkdir", l_mkdir },   { "stat", l_stat },   { "list", l_list },
-        { "sha256", l_sha256 }, { "move", l_move },   { "copy", l_copy },
-        { "remove", l_remove }, { "sync", l_sync },   { "tempdir", l_tempdir },
-        { NULL, NULL },
+        { "read", l_read },     { "write", l_write },   { "append", l_append },
+        { "mkdir", l_mkdir },   { "stat", l_stat },     { "list", l_list },
+        { "sha256", l_sha256 }, { "move", l_move },     { "copy", l_copy },
+        { "remove", l_remove }, { "sync", l_sync },     { "tempdir", l_tempdir },
+        { "lock", l_lock },     { "locked", l_locked }, { NULL, NULL },
     };
+    make_lock_type(L);
     luaL_newlib(L, FUNCTIONS);
     return 1;
 }

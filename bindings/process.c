@@ -273,12 +273,11 @@ static struct run *new_run(lua_State *L)
     struct run *r = lua_newuserdatauv(L, sizeof *r, 1);
     memset(r, 0, sizeof *r);
     r->in.fd = r->out.fd = r->err.fd = -1;
-    if (luaL_newmetatable(L, RUN)) {
-        lua_pushcfunction(L, l_run_close);
-        lua_setfield(L, -2, "__gc");
-        lua_pushcfunction(L, l_run_close);
-        lua_setfield(L, -2, "__close");
-    }
+    luaL_newmetatable(L, RUN);
+    lua_pushcfunction(L, l_run_close);
+    lua_setfield(L, -2, "__gc");
+    lua_pushcfunction(L, l_run_close);
+    lua_setfield(L, -2, "__close");
     lua_setmetatable(L, -2);
     r->loop = hl_host(L)->loop;
     r->in.loop = r->out.loop = r->err.loop = r->loop;

@@ -25,18 +25,33 @@ static int l_bundled(lua_State *L)
     return 2;
 }
 
+/* Replaces a path that the run owns by the first argument.                    [-0, +0, v]
+ */
+static int set_path(lua_State *L, struct halo_run *run, char **owned)
+{
+    const char *path = luaL_checkstring(L, 1);
+    char *copy = run ? strdup(path) : NULL;
+    if (!copy)
+        return hl_raise(L, HALO_NOMEM, NULL, "%s", halo_strerror(HALO_NOMEM));
+    free(*owned);
+    *owned = copy;
+    return 0;
+}
+
 /* folder(path): where require looks for modules beside the script of this run [-0, +0, v]
  */
 static int l_folder(lua_State *L)
 {
     struct halo_run *run = hl_run_of(L);
-    const char *path = luaL_checkstring(L, 1);
-    char *copy = run ? strdup(path) : NULL;
-    if (!copy)
-        return hl_raise(L, HALO_NOMEM, NULL, "%s", halo_strerror(HALO_NOMEM));
-    free(run->dir);
-    run->dir = copy;
-    return 0;
+    return set_path(L, run, run ? &run->dir : NULL);
+}
+
+/* work_dir(path): what options().work_dir is from here on, for this run       [-0, +0, v]
+ */
+static int l_work_dir(lua_State *L)
+{
+    struct halo_run *run = hl_run_of(L);
+    return set_path(L, run, run ? &run->work_dir : NULL);
 }
 
 /* effect(name): from here on the run may have at most this effect             [-0, +0, v]
@@ -59,16 +74,21 @@ static int l_options(lua_State *L)
     lua_createtable(L, 0, 2);
     lua_pushboolean(L, cfg->dry_run);
     lua_setfield(L, -2, "dry_run");
-    lua_pushstring(L, cfg->work_dir);
+    struct halo_run *run = hl_run_of(L);
+    lua_pushstring(L, run && run->work_dir ? run->work_dir : cfg->work_dir);
     lua_setfield(L, -2, "work_dir");
     return 1;
 }
 
 int hl_open_halo(lua_State *L)
 {
-    static const luaL_Reg MODULE[] = { { "scripts", l_scripts }, { "bundled", l_bundled },
-                                       { "folder", l_folder },   { "effect", l_effect },
-                                       { "options", l_options }, { NULL, NULL } };
+    static const luaL_Reg MODULE[] = { { "scripts", l_scripts },
+                                       { "bundled", l_bundled },
+                                       { "folder", l_folder },
+                                       { "effect", l_effect },
+                                       { "work_dir", l_work_dir },
+                                       { "options", l_options },
+                                       { NULL, NULL } };
     luaL_newlib(L, MODULE);
     lua_pushliteral(L, HALO_VERSION);
     lua_setfield(L, -2, "version");

@@ -130,9 +130,11 @@ static int l_wait(lua_State *L)
     if (t == hl_task_of(L))
         return hl_raise(L, HALO_USAGE, "task.wait", "a task cannot wait for itself");
     hl_check_await(L);
-    struct join *j = lua_newuserdatauv(L, sizeof *j, 0);
+    struct join *j = lua_newuserdatauv(L, sizeof *j, 1);
     memset(j, 0, sizeof *j);
     luaL_setmetatable(L, JOIN);
+    lua_pushvalue(L, 1); /* its task, which it looks at when it is collected */
+    lua_setiuservalue(L, 2, 1);
     lua_toclose(L, 2);
     if (hl_task_join(t, &j->wait) != HALO_OK)
         return hl_raise(L, HALO_NOMEM, "task.wait", "%s", halo_strerror(HALO_NOMEM));

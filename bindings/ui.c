@@ -90,6 +90,10 @@ static int question_on(lua_State *L, int status, lua_KContext self)
 {
     struct question *q = lua_touserdata(L, (int)self);
     (void)status;
+    if (q->run->question == &q->wait)
+        q->run->question = NULL;
+    q->run =
+        NULL; /* a coroutine that fails here leaves q to the collector, after the run */
     if (q->wait.err != HALO_OK && q->wait.err != HALO_DENIED)
         return hl_raise(L, q->wait.err, "ui.confirm", "cancelled");
     lua_pushboolean(L, q->wait.err == HALO_OK);
@@ -101,15 +105,15 @@ int hl_confirm_once(lua_State *L)
     const char *text = luaL_checkstring(L, 1);
     struct halo_run *run = hl_run_of(L);
     lua_settop(L, 1);
-    int answer = run ? hl_confirm(run, text) : HALO_NO;
+    hl_check_await(L); /* before anybody is asked */
+    if (run->question)
+        return hl_raise(L, HALO_USAGE, "ui.confirm",
+                        "another question of this run is still open");
+    int answer = hl_confirm(run, text);
     if (answer != HALO_LATER) {
         lua_pushboolean(L, answer == HALO_YES);
         return 1;
     }
-    hl_check_await(L);
-    if (run->question)
-        return hl_raise(L, HALO_USAGE, "ui.confirm",
-                        "another question of this run is still open");
     struct question *q = lua_newuserdatauv(L, sizeof *q, 0);
     memset(q, 0, sizeof *q);
     luaL_setmetatable(L, QUESTION);
@@ -149,8 +153,8 @@ int hl_open_ui(lua_State *L)
     static const luaL_Reg MODULE[] = { { "say", l_say },         { "warn", l_warn },
                                        { "result", l_result },   { "event", l_event },
                                        { "confirm", l_confirm }, { NULL, NULL } };
-    if (luaL_newmetatable(L, QUESTION))
-        luaL_setfuncs(L, META, 0);
+    luaL_newmetatable(L, QUESTION);
+    luaL_setfuncs(L, META, 0);
     luaL_newlib(L, MODULE);
     return 1;
 }

@@ -10,6 +10,7 @@
 #include "baseurl.h"
 
 static void step(struct hl_call *c);
+static void leave_queues(struct hl_call *c);
 
 int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base_url,
                   const char *client_id, const char *client_secret, int per_minute,
@@ -106,8 +107,15 @@ static void fail(struct hl_call *c, int err, const char *text)
 static void on_timer(struct hl_timer *t)
 {
     struct hl_call *c = (struct hl_call *)((char *)t - offsetof(struct hl_call, timer));
-    if (c->state == HL_CALL_RETRY)
-        c->state = HL_CALL_TOKEN;
+    if (c->state == HL_CALL_TOKEN || c->state == HL_CALL_TURN) {
+        bool turn = c->state == HL_CALL_TURN;
+        leave_queues(c);
+        fail(c, HALO_TIMEOUT,
+             turn ? "the request rate did not allow it before the deadline of the call"
+                  : "no token came before the deadline of the call");
+        return;
+    }
+    c->state = HL_CALL_TOKEN;
     step(c);
 }
 
@@ -121,6 +129,7 @@ static void on_token(struct hl_token_wait *w, const struct hl_failure *failed)
 {
     struct hl_call *c =
         (struct hl_call *)((char *)w - offsetof(struct hl_call, token_wait));
+    hl_timer_stop(c->client->loop, &c->timer);
     if (!failed) {
         c->state = HL_CALL_TOKEN;
         step(c);
@@ -128,6 +137,7 @@ static void on_token(struct hl_token_wait *w, const struct hl_failure *failed)
     }
     int attempts = c->attempts;
     c->failure = *failed;
+    c->status = failed->status;
     snprintf(c->request_id, sizeof c->request_id, "%s", failed->request_id);
     char text[sizeof c->failure.message];
     snprintf(text, sizeof text, "cannot get a token: %.480s", failed->message);
@@ -181,6 +191,15 @@ static void describe(struct hl_call *c, const struct hl_http_answer *a,
     }
 }
 
+/* A token that was fetched because of a 403, and met a 403 again, is good: what lacks is
+ * a permission. Without this each such call would cost one of the 15 tokens an hour. */
+static bool renewal_is_useless(struct hl_call *c)
+{
+    if (c->status == 403 && c->renewed)
+        c->client->forbidden = c->generation;
+    return c->status == 403 && c->client->forbidden == c->generation;
+}
+
 static void on_answer(struct hl_http *h)
 {
     struct hl_call *c = (struct hl_call *)((char *)h - offsetof(struct hl_call, http));
@@ -205,13 +224,13 @@ static void on_answer(struct hl_http *h)
                               .max_attempts = c->max_attempts,
                               .retry_after_ms =
                                   a->retry_after_ms > 0 ? a->retry_after_ms : 0,
-                              .token_renewed = c->renewed,
+                              .token_renewed = c->renewed || renewal_is_useless(c),
                               .maybe_done = c->maybe_done,
                               .no_conflict_wait = c->no_conflict_wait,
                               .refuses_with_500 = c->refuses_with_500,
                               .elapsed_ms = elapsed(c),
                               .deadline_ms = deadline(c),
-                              .random = (double)random() / ((double)RAND_MAX + 1) };
+                              .random = hl_loop_random() };
     struct hl_retry_out out = hl_retry(&in);
     c->failures += out.counts;
     c->maybe_done = out.maybe_done;
@@ -248,6 +267,8 @@ static int start_wire(struct hl_call *c)
 {
     struct hl_client *client = c->client;
     char *url = NULL;
+    if (c->attempts == 0 && c->timeout_ms == 0)
+        c->begun_ms = hl_loop_now(client->loop);
     int64_t left = deadline(c) - elapsed(c);
     if (asprintf(&url, "%s%s", client->base_url, c->path) < 0)
         return HALO_NOMEM;
@@ -266,8 +287,6 @@ static int start_wire(struct hl_call *c)
                                  .timeout_ms = left > 1 ? left : 1,
                                  .connect_ms = HL_CONNECT_TIMEOUT_MS,
                                  .max_body = HL_MAX_BODY };
-    if (c->attempts == 0)
-        c->begun_ms = hl_loop_now(client->loop);
     c->generation = client->token.generation;
     c->attempts++;
     c->sent_ms = hl_loop_now(client->loop);
@@ -295,6 +314,14 @@ static void leave_turns(struct hl_call *c)
     else
         q->last = c->turn_prev;
     c->turn_prev = c->turn_next = NULL;
+    hl_timer_stop(c->client->loop, &c->timer);
+}
+
+static void leave_queues(struct hl_call *c)
+{
+    hl_token_leave(&c->client->token, &c->token_wait);
+    if (c->state == HL_CALL_TURN)
+        leave_turns(c);
 }
 
 static void on_turn(struct hl_timer *t);
@@ -329,6 +356,8 @@ static void join_turns(struct hl_call *c)
     else
         q->first = c;
     q->last = c;
+    if (c->timeout_ms > 0)
+        sleep_then_step(c, c->timeout_ms - elapsed(c));
     if (c->client->turn.place == 0)
         give_turns(c->client);
 }
@@ -347,6 +376,8 @@ static void step(struct hl_call *c)
     case HL_CALL_TOKEN:
         if (hl_token_get(&c->client->token, &c->token_wait, on_token))
             join_turns(c);
+        else
+            sleep_then_step(c, deadline(c));
         return;
     case HL_CALL_WIRE:
         if (!c->client->token.value) { /* refused while this waited for its turn */
@@ -376,9 +407,7 @@ void hl_call_start(struct hl_client *client, struct hl_call *c)
 void hl_call_end(struct hl_call *c)
 {
     if (c->client) {
-        hl_token_leave(&c->client->token, &c->token_wait);
-        if (c->state == HL_CALL_TURN)
-            leave_turns(c);
+        leave_queues(c);
         hl_timer_stop(c->client->loop, &c->timer);
         if (c->http.pool)
             hl_http_reset(&c->http);

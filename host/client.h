@@ -49,6 +49,7 @@ struct hl_client {
     char *base_url, *ca_file;
     struct hl_accepted accepted[HL_REMEMBERED];
     unsigned accepted_next;
+    unsigned forbidden; /* generation of a token that is known to be good and meets 403 */
     bool told_deprecated;
     void (*sent)(void *ud, const struct hl_sent *s); /* may be NULL */
     void (*warn)(void *ud, const char *text);        /* may be NULL */

@@ -312,6 +312,25 @@ static int sync_file(const char *path)
     return err;
 }
 
+/* A copy that appears under its name only once it is complete, however we end. */
+static int copy_whole(const char *from, const char *to)
+{
+    char *temp;
+    if (access(to, F_OK) == 0) {
+        errno = EEXIST;
+        return HALO_IO;
+    }
+    if (asprintf(&temp, "%s.%ld.0.tmp", to, (long)getpid()) < 0)
+        return no_memory();
+    int err = hl_fs_copy(from, temp);
+    if (err == HALO_OK && rename_new(temp, to) != 0) {
+        unlink_quietly(temp);
+        err = HALO_IO;
+    }
+    free(temp);
+    return err;
+}
+
 int hl_fs_move(const char *from, const char *to)
 {
     if (sync_file(from) != HALO_OK) /* whoever wrote it may not have */
@@ -319,7 +338,7 @@ int hl_fs_move(const char *from, const char *to)
     if (rename_new(from, to) != 0) {
         if (errno != EXDEV)
             return HALO_IO;
-        int err = hl_fs_copy(from, to);
+        int err = copy_whole(from, to);
         if (err != HALO_OK)
             return err;
         if (unlink(from) != 0)

@@ -28,7 +28,8 @@ int hl_fs_append(const char *path, const void *data, size_t len, mode_t mode);
  * they are. */
 int hl_fs_mkdirs(const char *path, mode_t mode);
 
-/* Renames, or copies and removes across file systems. Never overwrites (EEXIST). */
+/* Renames, or copies and removes across file systems: `to` is never there in part. Never
+ * overwrites (EEXIST). */
 int hl_fs_move(const char *from, const char *to);
 
 /* Copies a regular file with its mode, to a file that must not exist (EEXIST). */

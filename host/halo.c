@@ -22,6 +22,7 @@ static void free_strings(halo_config *cfg)
     free((char *)cfg->base_url);
     free((char *)cfg->client_id);
     free((char *)cfg->client_secret);
+    free((char *)cfg->profile);
     free((char *)cfg->stdlib_dir);
     free((char *)cfg->scripts_dir);
     free((char *)cfg->work_dir);
@@ -31,7 +32,8 @@ static void free_strings(halo_config *cfg)
 static int copy_strings(halo_config *cfg)
 {
     const char **all[] = { &cfg->base_url,   &cfg->client_id,   &cfg->client_secret,
-                           &cfg->stdlib_dir, &cfg->scripts_dir, &cfg->work_dir };
+                           &cfg->stdlib_dir, &cfg->scripts_dir, &cfg->work_dir,
+                           &cfg->profile };
     bool ok = true;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         const char *given = *all[i];
@@ -44,8 +46,9 @@ static int copy_strings(halo_config *cfg)
 int halo_open(halo_host **out, const halo_config *cfg)
 {
     *out = NULL;
-    if (cfg && (cfg->size > sizeof *cfg || cfg->profile || cfg->effect < 0 ||
-                cfg->effect > HALO_DESTROY))
+    if (cfg &&
+        (cfg->size > sizeof *cfg || cfg->effect < 0 || cfg->effect > HALO_DESTROY ||
+         (cfg->profile && (cfg->client_id || cfg->client_secret))))
         return HALO_USAGE;
     halo_host *h = calloc(1, sizeof *h);
     if (!h)
@@ -70,9 +73,15 @@ int halo_open(halo_host **out, const halo_config *cfg)
     return HALO_OK;
 }
 
+/* Called from inside a callback, or from a native module that a script has called. */
+static bool busy(const halo_host *h)
+{
+    return h->in_callback || (h->sched && h->sched->current);
+}
+
 void halo_close(halo_host *h)
 {
-    if (!h || h->in_callback)
+    if (!h || busy(h))
         return;
     while (h->sched && h->sched->runs)
         halo_release(h->sched->runs);
@@ -94,7 +103,7 @@ static int set_preload(lua_State *L)
 
 int halo_module(halo_host *h, const char *name, int (*open)(struct lua_State *))
 {
-    if (h->in_callback)
+    if (busy(h))
         return HALO_BUSY;
     lua_pushcfunction(h->L, set_preload);
     lua_pushlightuserdata(h->L, (void *)name);
@@ -140,7 +149,7 @@ int hl_confirm(struct halo_run *run, const char *question)
 static int start(halo_host *h, const struct hl_start *s, halo_run **out)
 {
     *out = NULL;
-    if (h->in_callback)
+    if (busy(h))
         return HALO_BUSY;
     if (!h->sched->runs)
         h->interrupts = h->interrupts_seen = 0;
@@ -164,7 +173,7 @@ int halo_start_string(halo_host *h, const char *name, const char *code,
 
 void halo_release(halo_run *run)
 {
-    if (run && !run->host->in_callback)
+    if (run && !busy(run->host))
         hl_run_free(run);
 }
 
@@ -196,12 +205,22 @@ static int reap(halo_host *h)
     return alive;
 }
 
+static bool due(const halo_host *h)
+{
+    if (h->sched->ready_first || h->interrupts != h->interrupts_seen)
+        return true;
+    for (const struct halo_run *run = h->sched->runs; run; run = run->next)
+        if (!run->ended && run->alive == 0) /* killed: to be reaped */
+            return true;
+    return false;
+}
+
 int halo_step(halo_host *h, int max_wait_ms)
 {
-    if (h->in_callback || h->sched->current)
+    if (busy(h))
         return HALO_BUSY;
     handle_interrupts(h);
-    hl_loop_turn(h->loop, h->sched->ready_first ? 0 : max_wait_ms);
+    hl_loop_turn(h->loop, due(h) ? 0 : max_wait_ms);
     handle_interrupts(h);
     hl_sched_run(h->sched);
     return reap(h);
@@ -209,7 +228,7 @@ int halo_step(halo_host *h, int max_wait_ms)
 
 int halo_timeout(const halo_host *h)
 {
-    if (h->sched->ready_first || h->interrupts != h->interrupts_seen)
+    if (due(h))
         return 0;
     return hl_loop_timeout(h->loop);
 }
@@ -237,7 +256,7 @@ void halo_interrupt(halo_host *h)
 
 int halo_cancel(halo_run *run)
 {
-    if (run->host->in_callback)
+    if (busy(run->host))
         return HALO_BUSY;
     hl_run_interrupt(run);
     return HALO_OK;

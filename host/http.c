@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include <halo.h>
 
@@ -112,9 +113,9 @@ static enum hl_net classify(const struct hl_http *h, CURLcode result)
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_OUT_OF_MEMORY:
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_UNSUPPORTED_PROTOCOL: /* also an answer that is not HTTP */
     case CURLE_FAILED_INIT:
-        return HL_NET_REFUSED;
+        return h->answer.sent ? HL_NET_LOST : HL_NET_REFUSED;
     case CURLE_FILESIZE_EXCEEDED:
     case CURLE_WRITE_ERROR: /* our callbacks refuse only what is beyond a limit */
         return HL_NET_UNUSABLE;
@@ -177,6 +178,7 @@ static void set_common(CURL *e, struct hl_http *h, const struct hl_http_request 
 {
     curl_easy_setopt(e, CURLOPT_URL, r->url);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(e, CURLOPT_USERAGENT, USER_AGENT);
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L);
@@ -225,6 +227,9 @@ static int set_request(CURL *e, struct hl_http *h, const struct hl_http_request 
         curl_easy_setopt(e, CURLOPT_READDATA, h);
     }
     curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, r->method);
+    if (!r->body && strcmp(r->method, "GET") != 0)
+        curl_easy_setopt(e, CURLOPT_FRESH_CONNECT,
+                         1L); /* on a reused one curl sends it again by itself */
     if (r->bearer) {
         curl_easy_setopt(e, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
         if (curl_easy_setopt(e, CURLOPT_XOAUTH2_BEARER, r->bearer) != CURLE_OK)

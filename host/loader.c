@@ -27,23 +27,30 @@ static const struct hl_embedded *embedded(const char *path)
     return NULL;
 }
 
+static int free_text(lua_State *L)
+{
+    hl_buf_reset(lua_touserdata(L, 1));
+    return 0;
+}
+
 /* Pushes the content of a file, or nothing. */
 static bool push_file(lua_State *L, const char *path)
 {
-    struct hl_buf text;
-    hl_buf_init(&text, MAX_FILE);
-    if (hl_fs_read(path, &text) != HALO_OK) {
-        hl_buf_reset(&text);
-        return false;
+    struct hl_buf *text =
+        lua_newuserdatauv(L, sizeof *text, 0); /* freed whatever fails */
+    hl_buf_init(text, MAX_FILE);
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, free_text);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    bool ok = hl_fs_read(path, text) == HALO_OK;
+    if (ok) {
+        lua_pushlstring(L, hl_buf_text(text), text->len);
+        lua_insert(L, -2);
     }
-    char *room = lua_newuserdatauv(L, text.len ? text.len : 1,
-                                   0); /* Lua's memory, before it is pushed */
-    memcpy(room, hl_buf_text(&text), text.len);
-    size_t len = text.len;
-    hl_buf_reset(&text);
-    lua_pushlstring(L, room, len);
-    lua_remove(L, -2);
-    return true;
+    hl_buf_reset(text);
+    lua_pop(L, 1);
+    return ok;
 }
 
 bool hl_load_bundled(lua_State *L, const char *kind, const char *name)

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -70,7 +71,15 @@ void hl_loop_free(struct hl_loop *loop)
 
 int64_t hl_loop_now(const struct hl_loop *loop)
 {
-    return loop->now_ms;
+    return loop->clock.now(loop->clock.ud);
+}
+
+double hl_loop_random(void)
+{
+    uint32_t bits = 0x80000000u;
+    if (getrandom(&bits, sizeof bits, GRND_NONBLOCK) < 0)
+        bits ^= (uint32_t)system_now(NULL); /* a machine that has just started */
+    return bits / 4294967296.0;
 }
 
 void hl_loop_wakeup(struct hl_loop *loop)

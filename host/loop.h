@@ -27,8 +27,11 @@ struct hl_loop *hl_loop_new(const struct hl_clock *clock);
 void hl_loop_free(
     struct hl_loop *loop); /* everything must have been stopped; NULL is fine */
 
-/* The time at which this turn began. */
+/* The time now: not that of the turn, as a script may have computed for long since. */
 int64_t hl_loop_now(const struct hl_loop *loop);
+
+/* 0 <= r < 1, from the system: no two processes share their jitter. */
+double hl_loop_random(void);
 
 /* Waits up to max_wait_ms (-1: without limit) for something to be due, then runs its
  * callback. Returns the number of callbacks run. */

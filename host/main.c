@@ -14,7 +14,7 @@
 
 struct options {
     bool sandbox, yes, dry_run, json, quiet, verbose, no_token_cache;
-    const char *code, *log_path, *stdlib_dir, *scripts_dir;
+    const char *code, *log_path, *stdlib_dir, *scripts_dir, *profile;
     FILE *log;
 };
 
@@ -74,13 +74,11 @@ static int on_confirm(void *ud, halo_run *run, const char *question)
     }
     fprintf(stderr, "%s\nType YES to go on: ", question);
     fflush(stderr);
-    size_t at = 0;
-    for (char c; at < sizeof line - 1;) { /* read(2): a signal must end it */
-        ssize_t n = read(STDIN_FILENO, &c, 1);
-        if (n != 1 || c == '\n')
-            break;
-        line[at++] = c;
-    }
+    size_t at =
+        0; /* the whole line is read: what is left would answer the next question */
+    for (char c; read(STDIN_FILENO, &c, 1) == 1 && c != '\n';) /* a signal ends it, too */
+        if (at < sizeof line - 1)
+            line[at++] = c;
     line[at] = '\0';
     if (signalled)
         fputc('\n', stderr);
@@ -110,8 +108,9 @@ static void set_signals(void)
  * INSTANCE_ID and the like win, credentials and URL never do. */
 static void take_export(char *line)
 {
-    char *name = line + strlen("export "), *value = strchr(name, '=');
-    if (strncmp(line, "export ", 7) != 0 || !value)
+    char *name = strncmp(line, "export ", 7) == 0 ? line + 7 : NULL;
+    char *value = name ? strchr(name, '=') : NULL;
+    if (!value)
         return;
     *value++ = '\0';
     value[strcspn(value, "\n")] = '\0';
@@ -218,6 +217,7 @@ enum {
     OPT_STDLIB,
     OPT_SCRIPTS,
     OPT_NO_TOKEN_CACHE,
+    OPT_PROFILE,
     OPT_VERSION
 };
 
@@ -233,6 +233,7 @@ static int read_options(struct options *o, int argc, char **argv)
         { "log", required_argument, NULL, OPT_LOG },
         { "stdlib", required_argument, NULL, OPT_STDLIB },
         { "scripts", required_argument, NULL, OPT_SCRIPTS },
+        { "profile", required_argument, NULL, OPT_PROFILE },
         { "no-token-cache", no_argument, NULL, OPT_NO_TOKEN_CACHE },
         { "version", no_argument, NULL, OPT_VERSION },
         { "help", no_argument, NULL, 'h' },
@@ -271,6 +272,9 @@ static int read_options(struct options *o, int argc, char **argv)
         case OPT_SCRIPTS:
             o->scripts_dir = optarg;
             break;
+        case OPT_PROFILE:
+            o->profile = optarg;
+            break;
         case OPT_NO_TOKEN_CACHE:
             o->no_token_cache = true;
             break;
@@ -307,6 +311,8 @@ static int run_script(struct options *o, char **words)
     cfg.stdlib_dir = o->stdlib_dir;
     cfg.scripts_dir = o->scripts_dir;
     cfg.dry_run = o->dry_run;
+    cfg.profile = o->profile;
+    cfg.no_profiles = o->sandbox; /* also those that the script names */
     cfg.token_cache = !o->no_token_cache && !o->sandbox; /* that one ends with us */
     cfg.ud = o;
     cfg.log = on_log;

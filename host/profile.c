@@ -60,7 +60,8 @@ static char *read_file(const char *name, const char *path, char *why, size_t roo
     char *text = NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &st) != 0) {
-        snprintf(why, room, "profile %s: cannot read %s: %s", name, path, strerror(errno));
+        snprintf(why, room, "profile %s: cannot read %s: %s", name, path,
+                 strerror(errno));
     } else if (!S_ISREG(st.st_mode) || st.st_size > MAX_FILE) {
         snprintf(why, room, "profile %s: %s is not a small file", name, path);
     } else if (st.st_uid != geteuid()) {
@@ -130,7 +131,8 @@ static const char *parse_line(char *line, char *values[KEYS])
 }
 
 /* Takes the text apart, which is changed. */
-static bool parse(const char *name, char *text, char *values[KEYS], char *why, size_t room)
+static bool parse(const char *name, char *text, char *values[KEYS], char *why,
+                  size_t room)
 {
     int number = 1;
     for (char *line = text, *next; line; line = next, number++) {
@@ -161,7 +163,8 @@ static int fill(struct hl_profile *p, const char *name, char *values[KEYS], char
     long rate = values[RATE] ? strtol(values[RATE], &end, 10) : -1;
     if (end && (*end != '\0' || values[RATE][0] < '0' || values[RATE][0] > '9' ||
                 rate > MAX_RATE)) {
-        snprintf(why, room, "profile %s: rate must be a number of requests a minute", name);
+        snprintf(why, room, "profile %s: rate must be a number of requests a minute",
+                 name);
         return HALO_USAGE;
     }
     p->rate = (int)rate;

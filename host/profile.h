@@ -26,7 +26,8 @@ struct hl_profile {
  * stdin and stderr. HALO_OK, or HALO_USAGE or HALO_NOMEM with nothing to be freed and the
  * reason in why. */
 int hl_profile_read(struct hl_profile *p, const char *name, char *why, size_t room);
-void hl_profile_free(struct hl_profile *p); /* overwrites the secret; a zeroed one is fine */
+void hl_profile_free(
+    struct hl_profile *p); /* overwrites the secret; a zeroed one is fine */
 
 /* Runs a command with /bin/sh and returns its first line, malloc'ed, or NULL with the
  * reason in why. */

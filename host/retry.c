@@ -55,9 +55,12 @@ static struct hl_retry_out done(enum hl_retry_note note)
 static struct hl_retry_out fail(const struct hl_retry_in *in, int err,
                                 enum hl_retry_note note)
 {
-    return (struct hl_retry_out){
-        .action = HL_ACT_FAIL, .note = note, .err = err, .maybe_done = in->maybe_done
-    };
+    /* whatever this answer says: an earlier request may have been carried out */
+    bool maybe = changes(in) && in->maybe_done;
+    return (struct hl_retry_out){ .action = HL_ACT_FAIL,
+                                  .note = note,
+                                  .err = maybe ? HALO_AMBIGUOUS : err,
+                                  .maybe_done = in->maybe_done };
 }
 
 static struct hl_retry_out ambiguous(const struct hl_retry_in *in,

@@ -91,14 +91,17 @@ int hl_run_new(struct halo_run **out, struct halo_host *h, const struct hl_start
 
 /* Pushes an error value as text; a plain table says its message, if it has one. [-0, +1,
  * m] */
-static void push_text(lua_State *L, int idx)
+static void push_text(lua_State *L, int idx, int err)
 {
     bool plain = lua_istable(L, idx);
     if (plain && luaL_getmetafield(L, idx, "__tostring") != LUA_TNIL) {
         lua_pop(L, 1);
         plain = false;
     }
-    if (!plain)
+    if (lua_isnil(L, idx))
+        lua_pushstring(
+            L, halo_strerror(err)); /* raised as nil, or lost for want of memory */
+    else if (!plain)
         luaL_tolstring(L, idx, NULL);
     else if (lua_getfield(L, idx, "message") != LUA_TSTRING)
         lua_pushliteral(L, "the script raised a table without a message");
@@ -128,16 +131,24 @@ static void push_message(lua_State *L, struct hl_task *t)
         site = call_site(L, error, t->err);
         hint = lua_getfield(L, error, "hint") == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
     }
+    bool told =
+        lua_istable(L, error) && /* as an error table: that is no bug in the script */
+        luaL_getmetafield(L, error, "__tostring") != LUA_TNIL;
     lua_getiuservalue(L, task, 3);
-    if (fault && !(lua_istable(L, error) &&
-                   t->err == HALO_SCRIPT)) /* a failure told as a table is no bug */
+    if (fault && !told)
         trace = lua_tostring(L, -1);
-    push_text(L, error);
+    push_text(L, error, t->err);
     lua_pushfstring(L, "%s%s%s%s%s%s%s", lua_tostring(L, -1), site ? "\n  at: " : "",
                     site ? site : "", hint ? "\n  hint: " : "", hint ? hint : "",
                     trace ? "\n" : "", trace ? trace : "");
     lua_replace(L, task);
     lua_settop(L, task);
+}
+
+static int to_text(lua_State *L)
+{
+    push_text(L, 1, HALO_SCRIPT);
+    return 1;
 }
 
 /* 1: the task that decides how the run ended. Returns its message, or its result as JSON.
@@ -180,6 +191,11 @@ void hl_run_end(struct halo_run *run)
     lua_pushcfunction(L, conclude);
     lua_pushlightuserdata(L, t);
     int status = lua_pcall(L, 1, 1, 0);
+    if (status != LUA_OK) { /* an error value in place of the text */
+        lua_pushcfunction(L, to_text);
+        lua_insert(L, -2);
+        lua_pcall(L, 1, 1, 0);
+    }
     if (status != LUA_OK && run->err == HALO_OK)
         run->err = status == LUA_ERRMEM ? HALO_NOMEM
                                         : HALO_SCRIPT; /* a result that is no JSON */
@@ -251,6 +267,7 @@ void hl_run_free(struct halo_run *run)
     if (run->next)
         run->next->prev = run->prev;
     free(run->dir);
+    free(run->work_dir);
     free(run->result);
     free(run->message);
     free(run);

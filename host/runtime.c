@@ -49,11 +49,10 @@ static void on_count(lua_State *L, lua_Debug *ar)
     struct halo_host *h = hl_host(L);
     struct halo_run *run = hl_run_of(L);
     (void)ar;
-    bool killed = run && h->interrupts >= 2;
+    bool killed = run && run->interrupts + (h->interrupts - h->interrupts_seen) >= 2;
     if (!killed &&
         (h->runtime->compute_until == 0 || now_ms() < h->runtime->compute_until))
         return;
-    h->runtime->exhausted = true;
     lua_sethook(L, on_count, LUA_MASKCOUNT, 1); /* so that a pcall in a loop dies too */
     if (killed)
         hl_raise(L, HALO_CANCELLED, NULL, "cancelled");
@@ -64,7 +63,6 @@ static void on_count(lua_State *L, lua_Debug *ar)
 void hl_runtime_begin(struct halo_host *h)
 {
     h->runtime->compute_until = h->cfg.compute_ms > 0 ? now_ms() + h->cfg.compute_ms : 0;
-    h->runtime->exhausted = false;
 }
 
 /* ---- libraries ---- */

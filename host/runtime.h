@@ -8,7 +8,6 @@
 struct hl_runtime {
     size_t used, limit;    /* bytes allocated for Lua; limit 0: none */
     int64_t compute_until; /* ms on the monotonic clock; 0: no limit is running */
-    bool exhausted;        /* this task has computed for too long: keep raising */
 };
 
 /* Makes h->L with everything in it. HALO_OK or HALO_NOMEM. */

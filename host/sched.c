@@ -50,6 +50,7 @@ int hl_await(lua_State *L, struct hl_wait *w, lua_KFunction k, lua_KContext ctx)
         return k(L, LUA_OK, ctx);
     w->task = t;
     t->wait = w;
+    t->at = L;
     return hl_relay_wait(L, ctx, k);
 }
 
@@ -137,6 +138,7 @@ static int keep_traceback(lua_State *L)
 static int task_end(lua_State *L, int status, lua_KContext ctx)
 {
     (void)ctx;
+    hl_task_of(L)->nomem = status == LUA_ERRMEM;
     lua_pushboolean(L, status == LUA_OK || status == LUA_YIELD);
     lua_replace(L, 1); /* over the handler */
     return lua_gettop(L);
@@ -265,7 +267,8 @@ static int finish(lua_State *L)
         return 0;
     }
     lua_xmove(co, L, 1);
-    end_task(L, t, status == LUA_ERRMEM ? HALO_NOMEM : hl_error_number(L, -1));
+    end_task(L, t,
+             status == LUA_ERRMEM || t->nomem ? HALO_NOMEM : hl_error_number(L, -1));
     return 0;
 }
 
@@ -300,8 +303,9 @@ static void finish_task(struct hl_task *t, int values, int status)
 
 void hl_task_cancel(struct hl_task *t)
 {
-    if (t->ended)
+    if (t->ended || t->cancelled)
         return;
+    t->cancelled = true;
     if (t->wait)
         hl_wake(t->wait, HALO_CANCELLED);
     else
@@ -323,6 +327,14 @@ void hl_task_kill(struct hl_task *t)
         hl_wait_drop(t->wait);
     struct hl_task *was = s->current;
     s->current = t; /* its closers belong to it */
+    hl_runtime_begin(s->host);
+    for (lua_State *L = s->host->L, *at = t->at ? t->at : t->L, *by; at && at != t->L;
+         at = by) {
+        by = hl_resumer(L,
+                        at); /* innermost first: its closers belong to the task as well */
+        hl_set_resumer(L, at, NULL);
+        lua_resetthread(at);
+    }
     lua_resetthread(t->L);
     s->current = was;
     lua_settop(t->L, 0);
@@ -333,6 +345,12 @@ void hl_task_kill(struct hl_task *t)
         finish_poor(t);
 }
 
+static int push_stray(lua_State *L)
+{
+    lua_pushliteral(L, "coroutine.yield called outside a coroutine of the script's own");
+    return 1;
+}
+
 static void resume(struct hl_sched *s, struct hl_task *t)
 {
     lua_State *co = t->L;
@@ -340,6 +358,7 @@ static void resume(struct hl_sched *s, struct hl_task *t)
     int nargs = lua_status(co) == LUA_OK ? lua_gettop(co) - 1 : 0;
     s->current = t;
     hl_runtime_begin(s->host);
+    t->at = NULL;
     int status = lua_resume(co, s->host->L, nargs, &values);
     s->current = NULL;
     if (status == LUA_YIELD && hl_yielded_wait(co, values)) {
@@ -351,10 +370,10 @@ static void resume(struct hl_sched *s, struct hl_task *t)
         lua_resetthread(co);
         s->current = NULL;
         lua_settop(co, 0);
-        lua_pushliteral(co,
-                        "coroutine.yield called outside a coroutine of the script's own");
+        lua_pushcfunction(co, push_stray); /* protected: it needs memory */
+        if (lua_pcall(co, 0, 1, 0) == LUA_ERRMEM)
+            t->nomem = true;
         status = LUA_ERRRUN;
-        values = 1;
     }
     if (status != LUA_OK)
         values = 1;

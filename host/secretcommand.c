@@ -26,12 +26,12 @@ struct command {
     char text[MAX_OUTPUT + 1];
     size_t len;
     int status;
-    bool done, timed_out;
+    bool done, timed_out, too_much;
 };
 
-#define OF(type, member, p) ((type *)((char *)(p) - offsetof(type, member)))
+#define OF(type, member, p) ((type *)((char *)(p)-offsetof(type, member)))
 
-/* Takes what is there; what is too much is left there. */
+/* Takes what is there. Too much ends it. */
 static void drain(struct command *c)
 {
     ssize_t n;
@@ -43,7 +43,9 @@ static void drain(struct command *c)
             return;
         c->len += (size_t)n;
     }
-    hl_fd_unwatch(c->loop, &c->output); /* it has ended, or said enough */
+    hl_fd_unwatch(c->loop, &c->output);
+    c->too_much = c->len == MAX_OUTPUT;
+    c->done = c->done || c->too_much;
 }
 
 static void on_output(struct hl_fd *f)
@@ -124,14 +126,14 @@ static char *first_line(struct command *c, int timeout_ms, char *why, size_t roo
     size_t len = strcspn(c->text, "\r\n");
     if (c->timed_out)
         snprintf(why, room, "took longer than %d s", timeout_ms / 1000);
+    else if (c->too_much)
+        snprintf(why, room, "printed more than %d KB", MAX_OUTPUT / 1024);
     else if (WIFSIGNALED(c->status))
         snprintf(why, room, "was ended by signal %d", WTERMSIG(c->status));
     else if (WEXITSTATUS(c->status) != 0)
         snprintf(why, room, "failed with exit code %d", WEXITSTATUS(c->status));
     else if (len == 0)
         snprintf(why, room, "printed nothing in its first line");
-    else if (len >= MAX_OUTPUT)
-        snprintf(why, room, "printed more than %d KB", MAX_OUTPUT / 1024);
     else
         return strndup(c->text, len);
     return NULL;

@@ -13,12 +13,16 @@
 struct hl_task {
     lua_State *L;
     struct halo_run *run;
+    lua_State
+        *at; /* the thread of its last wait: itself, or a coroutine of the script's */
     struct hl_wait *wait; /* what it waits for; NULL when it is ready, running or ended */
     struct hl_task *next_ready;
     struct hl_task *prev, *next; /* in its run */
     struct joiner *joiners;      /* tasks that wait for its end */
     int err;                     /* HALO_OK, or how it failed; valid when ended */
-    bool cancel_pending;         /* its next wait raises `cancelled` */
+    bool nomem;                  /* its error is Lua's own about memory */
+    bool cancelled;      /* asked to end: told once, so that its closers can still wait */
+    bool cancel_pending; /* its next wait raises `cancelled` */
     bool ready, ended, observed; /* observed: somebody got to know its error */
 };
 
@@ -37,7 +41,8 @@ struct halo_run {
     bool confirmed; /* the operator said YES to a question of this run */
     bool ended;
     int err;
-    char *dir; /* of its script, for require; NULL: none */
+    char *dir;      /* of its script, for require; NULL: none */
+    char *work_dir; /* as --work-dir names it; NULL: the host's */
     char *result, *message;
     size_t result_len;
     struct hl_wait *question; /* waiting for halo_answer */

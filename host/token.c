@@ -133,7 +133,7 @@ static void on_answer(struct hl_http *h)
         .token_renewed = true,
         .elapsed_ms = hl_loop_now(loop) - t->begun_ms,
         .deadline_ms = HL_TOKEN_TIMEOUT_MS,
-        .random = (double)random() / ((double)RAND_MAX + 1)
+        .random = hl_loop_random()
     };
     struct hl_retry_out out = hl_retry(&in);
     t->failures += out.counts;
@@ -149,6 +149,8 @@ static void on_answer(struct hl_http *h)
         hl_answer_error(body, a->body.len, &f);
     else
         hl_answer_show(f.message, sizeof f.message, a->error, strlen(a->error));
+    if (!f.message[0])
+        snprintf(f.message, sizeof f.message, "%s", halo_strerror(f.err));
     if (ok)
         snprintf(f.message, sizeof f.message,
                  "the token endpoint answered without an access_token");

@@ -66,7 +66,7 @@ static bool default_dir(char *path, size_t room)
     if (n < 0 || (size_t)n + sizeof "/halo" > room)
         return false;
     mkdir(path, 0700);
-    strcat(path, "/halo");
+    snprintf(path + n, room - (size_t)n, "/halo");
     return true;
 }
 

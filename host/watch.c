@@ -35,7 +35,7 @@ static void on_timer(struct hl_timer *t)
 static void schedule(struct hl_watch *w)
 {
     int64_t now = hl_loop_now(w->client->loop);
-    int64_t ms = hl_pace_next(&w->pace, now, (double)random() / ((double)RAND_MAX + 1));
+    int64_t ms = hl_pace_next(&w->pace, now, hl_loop_random());
     if (ms >= 0) {
         if (hl_timer_start(w->client->loop, &w->timer, ms, on_timer) != HALO_OK)
             end(w, HALO_NOMEM);
@@ -99,7 +99,7 @@ static void on_look(struct hl_call *c)
     }
     bool gone = c->status == 404 || c->status == 410;
     if (c->failure.err != HALO_OK && !gone) {
-        if (w->ever && may_pass(&c->failure)) {
+        if ((w->ever || w->took_ms >= w->timeout_ms) && may_pass(&c->failure)) {
             w->event(w, HL_WATCH_TROUBLE);
             schedule(w);
         } else {
@@ -136,8 +136,8 @@ static void look(struct hl_watch *w)
     memset(&w->call, 0, sizeof w->call);
     w->call.method = HL_GET;
     w->call.effect = HALO_READ;
-    w->call.timeout_ms =
-        left < HL_CALL_TIMEOUT_MS ? (left > 1000 ? left : 1000) : HL_CALL_TIMEOUT_MS;
+    if (left < HL_CALL_TIMEOUT_MS)
+        w->call.timeout_ms = left > 1000 ? left : 1000;
     w->call.done = on_look;
     if (asprintf(&w->call.path, "/v1/instances/%s", w->id) < 0) {
         w->call.path = NULL;

@@ -38,6 +38,15 @@ local function payload_of(args, origin)
     return payload
 end
 
+---The place of the answer to the request of a migration: there it finds the answer when it is continued.
+local function beside(from)
+    local dir = from and from:match("^(.*/)create%-payload%.json$")
+    if dir and fs.stat(dir .. "journal.jsonl") and not fs.stat(dir .. "create-response.json") then
+        return dir .. "create-response.json"
+    end
+    return nil
+end
+
 ---@type halo.Script
 return {
     summary = "Create an instance, save its password in a file, and wait until it runs.",
@@ -74,15 +83,22 @@ Asked for twice, the second time is refused: the project has an instance of that
     },
     run = function(args, origin)
         local payload = payload_of(args, origin)
-        local path = args.save or workdir.free_name("./create-response-" .. clock.stamp(), ".json")
-        if fs.stat(path) then
-            fail("usage", path .. " exists: not overwritten (choose with --save)")
+        local path = args.save or beside(args.from)
+            or workdir.free_name("./create-response-" .. clock.stamp(), ".json")
+        local info = fs.stat(path)
+        if info and not (info.type == "file" and info.size == 0) then      -- empty: cut off before the answer
+            local old = info.type == "file" and creation.answer(path)
+            fail("usage", path .. " exists: not overwritten (choose with --save)", old and { hint =
+                ("it holds the answer for instance %s: `halo wait %s running` if that one is meant"):format(
+                    old.id, old.id) })
         end
-        local before = aura.list { tenant_id = payload.tenant_id }
-        for _, other in ipairs(before) do
+        local known = {}
+        for i, other in ipairs(aura.list { tenant_id = payload.tenant_id }) do
+            known[i] = other.id
             if other.name == payload.name and not args.duplicate then
                 fail("conflict", ("the project has an instance named %s already: %s"):format(other.name, other.id),
-                    { op = "create", hint = "nothing was created; --duplicate creates another one" })
+                    { op = "create", hint = "nothing was created; --duplicate creates another one. If this command, "
+                        .. "cut off, has created it and its password is in no file: delete it and start again" })
             end
         end
         ui.say("create " .. json.encode(payload))
@@ -90,9 +106,9 @@ Asked for twice, the second time is refused: the project has an instance of that
             return nil
         end
         fs.write(path, "")                   -- no instance without a place for its password
-        local ok, inst, saved = pcall(creation.surely, payload, path, before)
+        local ok, inst, saved = pcall(creation.surely, payload, path, known)
         if not ok then
-            local info = fs.stat(path)
+            info = fs.stat(path)
             if info and info.size == 0 then
                 fs.remove(path)
             end

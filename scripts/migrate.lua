@@ -2,66 +2,57 @@
 -- and create it again. Nothing is deleted before the recreation has been shown to be possible.
 local audit = require "audit"
 local aura = require "aura"
+local beginning = require "beginning"
 local clock = require "clock"
 local creation = require "creation"
 local dump = require "dump"
 local fail = require "fail"
 local fs = require "fs"
-local halo = require "halo"
 local instance = require "instance"
 local json = require "json"
 local migration = require "migration"
 local process = require "process"
 local progress = require "progress"
 local report = require "report"
+local run = require "run"
+local secret = require "secret"
 local ui = require "ui"
 local workdir = require "workdir"
 
----What can be told wrong before the first request. m is this migration: what it knows and how far it is.
-local function open(args, origin)
-    local dir = args.work_dir and args.work_dir:gsub("(.)/+$", "%1")
-        or workdir.free_name("./aura-migration-" .. clock.stamp(), "")
-    local m = { id = args.instance, dir = dir, timeout = args.timeout, s3 = args.s3, phase = "checking",
-        dry = halo.options().dry_run, summary = dir .. "/migration-summary.txt", asked = { type = args.target_type } }
-    for _, field in ipairs { "name", "region", "cloud_provider", "memory", "storage", "version" } do
-        m.asked[field] = args[field]
+---Announces a step; one whose last part is done already only says so. effect: shown in a dry run.
+local function announce(m, number, name, last, effect, what)
+    local at = m.job:done(last)
+    if at then
+        return progress.recorded(number, name, at)
     end
-    if args.no_dump and (origin.dump == "option" or args.s3) then
-        fail("usage", "migrate: --no-dump leaves nothing for --dump or --s3")
-    elseif not args.no_dump and not args.dump then
-        fail("usage", "migrate: give the exported snapshot with --dump FILE, or say --no-dump")
-    elseif m.s3 and not m.s3:match("^s3://[^/%s]+") then
-        fail("usage", ("migrate: --s3 %s: expected s3://BUCKET or s3://BUCKET/PREFIX"):format(m.s3))
-    end
-    workdir.check_free(dir)
-    if not args.no_dump then
-        local extension, bytes = dump.check(args.dump)
-        local name = m.id .. "." .. extension
-        m.dump = { given = args.dump, extension = extension, size = bytes, name = name, path = dir .. "/" .. name }
-        dump.check_place(args.dump, m.dump.path)
-    end
-    return m
+    return progress.step(number, name, what .. (m.dry and (" [%s]"):format(effect) or ""))
 end
 
 local function step_0_prepare(m)
-    local step = progress.step(0, "Prepare", "a work directory for everything this migration writes")
+    m.job = run.open(m.dir, { name = "migrate", input = m.input, command = false })
+    if m.job.finished then
+        return
+    end
+    local step = progress.step(0, "Prepare", "a work directory for everything this migration writes"
+        .. (m.dry and " [read]" or ""))
     if not m.dry then
         workdir.prepare(m.dir)
     end
     step:done(m.dry and "dry run: nothing is written" or m.dir .. " is writable and synced")
+    if m.job.continued then
+        beginning.ask_to_continue(m)
+    end
 end
 
 local function step_1_authenticate(m)
-    local step = progress.step(1, "Authenticate", "get a token and see what it can see")
-    m.before = aura.list()
-    step:done(("credentials accepted, %d instances visible"):format(#m.before))
+    local step = announce(m, 1, "Authenticate", "authenticate", "read", "get a token and see what it can see")
+    m.known = m.job:step("authenticate", function() return creation.ids() end)
+    step:done(("credentials accepted, %d instances visible"):format(#m.known))
 end
 
-local function step_2_capture(m)
-    local step = progress.step(2, "Capture", ("save the configuration of %s, check that it can be created again")
-        :format(m.id))
+---Reads the configuration and finds out what is to be created.
+local function capture(m, step)
     local config, response = aura.get(m.id)
-    m.config = config
     if tostring(config.id) ~= m.id then
         fail("api", ("asked for %s, the API answered with %s"):format(m.id, report.clean(config.id)))
     elseif not m.dry then
@@ -87,95 +78,211 @@ local function step_2_capture(m)
             hint = "nothing was changed" .. (m.asked.type and "; VDC needs an active contract on the project" or "") })
     end
     local p = plan.payload
-    m.payload, m.later, m.lost, m.lost_fields, m.asked.type = p, plan.later, plan.lost, plan.lost_fields, p.type
     step:found(("On offer:    %s on %s in %s, memory %s, storage %s, version %s (%s)"):format(p.type,
         p.cloud_provider, p.region, p.memory, p.storage or "-", p.version or "-", plan.why))
-    step:done("everything needed to create it again is there" .. (status == "paused" and "; it is paused" or ""))
+    return { config = config, plan = plan }
+end
+
+local function step_2_capture(m)
+    local step = announce(m, 2, "Capture", "capture", "read",
+        ("save the configuration of %s, check that it can be created again"):format(m.id))
+    local captured = m.job:step("capture", function() return capture(m, step) end)
+    local plan = captured.plan
+    m.config, m.payload, m.later, m.lost, m.lost_fields = captured.config, plan.payload, plan.later, plan.lost,
+        plan.lost_fields
+    m.asked.type = plan.payload.type
+    step:done("everything needed to create it again is there"
+        .. (instance.status(m.config) == "paused" and "; it is paused" or ""))
 end
 
 local function step_3_dump(m)
-    local step = progress.step(3, "Dump", m.dump and ("check %s, move it in as %s"):format(m.dump.given, m.dump.name)
-        or "none, as --no-dump was given")
+    local step = announce(m, 3, "Dump", m.s3 and "s3" or "dump", "read", m.dump
+        and ("check %s, move it in as %s"):format(m.dump.given, m.dump.name) or "none, as --no-dump was given")
     if not m.dump then
         return step:done("NO DUMP: the data will be gone")
-    elseif m.dry then
-        return step:done(("a .%s of %s, left where it is"):format(m.dump.extension, report.bytes(m.dump.size)))
+    elseif m.dry and not m.job:done "dump" then
+        return step:done(("a .%s, left where it is"):format(m.dump.extension))
     end
-    dump.keep(m.dump.given, m.dump.path)
-    m.dump.moved = true
-    m.dump.size, m.dump.sha256 = dump.measure(m.dump.path)
+    local kept
+    kept, m.dump.recorded = m.job:step("dump", function(_, note)
+        local bytes = note("bytes") or note("bytes", m.dump.size)
+        dump.keep(m.dump.given, m.dump.path)
+        m.dump.moved = true
+        local size, sha256 = dump.measure(m.dump.path)
+        if size ~= bytes then
+            fail("mismatch", ("%s has %d bytes, not the %d of %s"):format(m.dump.path, size, bytes, m.dump.given))
+        end
+        return { size = size, sha256 = sha256 }
+    end)
+    m.dump.moved, m.dump.size, m.dump.sha256 = true, kept.size, kept.sha256
     step:found(("%s, %s\nSHA-256 %s"):format(m.dump.path, report.bytes(m.dump.size), m.dump.sha256))
     if m.s3 then
-        local url = dump.s3_key(m.s3, m.id, clock.stamp(), m.dump.name)
-        dump.copy_to_s3(m.dump.path, url)
-        m.dump.s3 = url
-        step:found("copied to " .. url)
+        m.dump.s3 = m.job:step("s3", function(_, note)
+            local url = note("url") or note("url", dump.s3_key(m.s3, m.id, clock.stamp(), m.dump.name))
+            if not m.dry then
+                dump.copy_to_s3(m.dump.path, url)
+            end
+            return url
+        end)
+        step:found("copied to " .. tostring(m.dump.s3))
     end
     step:done("present, not empty, not an error page")
 end
 
-local function step_4_audit(m)
-    local step = progress.step(4, "Audit", "record what is about to be deleted, look once more")
+---Once more before the deletion: the source is what was captured, and the dump what was moved in.
+local function look_again(m)
     local _, changed = migration.compare(m.config, (aura.get(m.id)), {}, {})
     if #changed > 0 then
         fail("conflict", ("%s has changed since it was captured: %s"):format(m.id, table.concat(changed, ", ")),
             { op = "migrate" })
+    elseif m.dump and m.dump.recorded then
+        local size, sha256 = dump.measure(m.dump.path)
+        if size ~= m.dump.size or sha256 ~= m.dump.sha256 then
+            fail("mismatch", m.dump.path .. " is not what was moved in", { op = "migrate" })
+        end
     end
-    if not m.dry then
-        fs.write(m.dir .. "/create-payload.json", json.encode(m.payload, { pretty = true }) .. "\n")
-        fs.write(m.summary, audit.before_deletion(m, clock.utc(), process.user()) .. audit.plan(m))
-        fs.sync(m.dir)
-    end
-    step:found("Will create: " .. json.encode(m.payload))
+end
+
+local function show_plan(m, step)
+    step:found("Will create: " .. json.encode(secret.mask(m.payload)))
     for _, field in ipairs(report.keys(m.later)) do
         step:found(("Will set:    %s = %s, once it runs"):format(field, report.clean(m.later[field])))
     end
     for _, text in ipairs(m.lost) do
         step:found("Not kept:    " .. report.clean(text))
     end
-    step:done(m.dry and "dry run ends here: nothing was written, moved or deleted" or "recorded in " .. m.summary)
+end
+
+local function step_4_audit(m)
+    local step = announce(m, 4, "Audit", "audit", "read", "record what is about to be deleted, look once more")
+    m.job:step("audit", function()
+        look_again(m)
+        if not m.dry then
+            fs.write(m.dir .. "/create-payload.json", json.encode(m.payload, { pretty = true }) .. "\n")
+            fs.write(m.summary, audit.before_deletion(m, clock.utc(), process.user()) .. audit.plan(m))
+            fs.sync(m.dir)
+        end
+        show_plan(m, step)
+    end)
+    step:done(m.dry and "dry run: nothing is written" or "recorded in " .. m.summary)
+end
+
+---What became of a deletion that was cut off.
+local function settle_delete(m)
+    local ok, seen = pcall(aura.get, m.id)
+    if not ok and not instance.is_gone(seen) then
+        error(seen, 0)
+    end
+    local status = ok and instance.status(seen) or "gone"
+    if ok and status ~= "destroying" and status ~= "deleting" then
+        ui.say(("%s is %s: it was not deleted"):format(m.id, report.clean(status)))
+        if not m.yes then
+            look_again(m)
+            instance.confirm_delete(m.config)
+        end
+        return { again = true }
+    end
+    if not fs.stat(m.dir .. "/delete-response.json") then
+        workdir.record(fs.write, m.dir .. "/delete-response.json", json.encode({ answer = "lost", seen = status },
+            { pretty = true }) .. "\n")
+    end
+    return { done = { seen = status } }
 end
 
 local function step_5_delete(m)
-    local step = progress.step(5, "Delete", ("delete %s and wait until it is gone"):format(m.id))
-    instance.confirm_delete(m.config)
+    local step = announce(m, 5, "Delete", "deleted", "destroy", ("delete %s and wait until it is gone"):format(m.id))
+    if m.dry then
+        return step:done(("dry run: would send DELETE /v1/instances/%s, after a typed YES"):format(m.id))
+    elseif not m.job:begun "delete" then
+        if m.job.continued then              -- it may have been a while
+            look_again(m)
+            show_plan(m, step)
+        end
+        instance.confirm_delete(m.config)
+        m.yes = true
+    end
     m.phase = "deleting"
-    local body, status = instance.send_delete(m.id)
+    local sent = m.job:step("delete", { settle = function() return settle_delete(m) end }, function()
+        local body, status = instance.send_delete(m.id)
+        m.phase = "leaving"
+        workdir.record(fs.write, m.dir .. "/delete-response.json", body)
+        return { status = status }
+    end)
     m.phase = "leaving"
-    workdir.record(fs.write, m.dir .. "/delete-response.json", body)
-    step:found(status and status < 300 and ("deletion accepted (HTTP %d)"):format(status) or "gone, or going")
-    progress.wait(m.id, "deleted", { timeout = m.timeout, step = true })
+    step:found(sent.status and sent.status < 300 and ("deletion accepted (HTTP %d)"):format(sent.status)
+        or "gone, or going")
+    m.job:step("deleted", function() progress.wait(m.id, "deleted", { timeout = m.timeout, step = true }) end)
     m.phase = "deleted"
     step:done(m.id .. " is deleted")
 end
 
+---Creates the new instance and waits until it runs. broken: the id of one that does not.
+local function create(m, step, suffix, broken)
+    local path = m.dir .. "/create-response.json"
+    m.phase, m.create_began = "creating", clock.utc()
+    local made = creation.step(m.job, "create" .. suffix, { payload = m.payload, path = path, timeout = m.timeout,
+        broken = broken })
+    m.new_id, m.saved, m.phase = made.id, made.saved or path, "created"
+    step:found(("new instance %s; password saved in %s (mode 0600)"):format(m.new_id, m.saved))
+    workdir.record(workdir.section, m.summary, audit.new_instance_mark(m.new_id), audit.new_instance(m.new_id,
+        m.job:done("create" .. suffix), m.saved))
+    return creation.running_step(m.job, "running" .. suffix, m.new_id, m.timeout)
+end
+
+---Sets what a creation cannot set.
+local function set(m, field)
+    local want = m.later[field]
+    local function settle()
+        local now = progress.wait(m.new_id, "running", { timeout = m.timeout, step = true })
+        return now[field] == want and { done = true } or { again = true }
+    end
+    m.job:step("set " .. field, { settle = settle }, function()
+        local ok, problem = pcall(aura.patch, m.new_id, { [field] = want })
+        if ok then
+            progress.wait(m.new_id, "running", { timeout = m.timeout, step = true })
+        elseif type(problem) == "table" and (problem.kind == "cancelled" or problem.kind == "ambiguous") then
+            error(problem, 0)
+        else                                 -- the instance runs: step 7 shows what is missing
+            ui.warn(("%s could not be set: %s"):format(field, report.clean(tostring(problem))))
+        end
+        return ok
+    end)
+end
+
 local function step_6_create(m)
     -- The runbook fetches a fresh token here; the host renews its own a minute before it ends.
-    local step = progress.step(6, "Create", ("create %s again and wait until it runs"):format(m.payload.name))
-    m.phase, m.create_began = "creating", clock.utc()
-    local running = creation.running(m.payload, m.dir .. "/create-response.json", m.before, m.timeout,
-        function(id, saved)
-            m.new_id, m.saved, m.phase = id, saved, "created"
-            step:found(("new instance %s; password saved in %s (mode 0600)"):format(id, saved))
-            workdir.record(fs.append, m.summary, audit.new_instance(id, clock.utc(), saved))
-        end)
-    for _, field in ipairs(report.keys(m.later)) do
-        if running[field] ~= m.later[field] then
-            local ok, problem = pcall(aura.patch, m.new_id, { [field] = m.later[field] })
-            if ok then
-                running = progress.wait(m.new_id, "running", { timeout = m.timeout, step = true })
-            elseif type(problem) == "table" and problem.kind == "cancelled" then
-                error(problem, 0)
-            else                             -- the instance runs: step 7 shows what is missing
-                ui.warn(("%s could not be set: %s"):format(field, report.clean(tostring(problem))))
-            end
+    local step = announce(m, 6, "Create", "verify", "change", ("create %s again and wait until it runs"):format(
+        m.payload.name))
+    if m.dry then
+        for _, field in ipairs(report.keys(m.later)) do
+            step:found(("dry run: would send PATCH %s"):format(json.encode { [field] = m.later[field] }))
         end
+        return step:done("dry run: would send POST /v1/instances " .. json.encode(secret.mask(m.payload)))
+    elseif m.job.continued and not m.job:begun "create" and not creation.answer(m.dir .. "/create-response.json") then
+        local found = creation.fresh(m.payload, m.known)
+        if #found > 0 then
+            fail("conflict", ("an instance named %s is new since this migration began: %s"):format(
+                report.clean(m.payload.name), report.clean(found[1].id)), { op = "migrate", candidates = found,
+                hint = "if it is the one wanted, nothing is left to do; otherwise delete or rename it and continue" })
+        end
+    end
+    local broken = create(m, step, "").broken
+    if broken then
+        ui.warn(("%s: creating another one; delete the broken one afterwards (halo delete %s)"):format(broken,
+            m.new_id))
+        broken = create(m, step, " again", m.new_id).broken
+        if broken then
+            fail("failed", broken, { op = "migrate" })
+        end
+    end
+    for _, field in ipairs(report.keys(m.later)) do
+        set(m, field)
     end
     step:done(m.new_id .. " is running")
 end
 
-local function step_7_verify(m)
-    local step = progress.step(7, "Verify", "compare every captured field with the new instance's")
+---Compares the new instance with the captured one, and leaves that in the summary.
+local function compare(m, step)
     local new, response = aura.get(m.new_id)
     workdir.record(fs.write, m.dir .. "/new-instance-config.json", json.pretty(response.body) .. "\n")
     local rows, mismatches = migration.compare(m.config, new, m.asked, m.lost_fields)
@@ -188,11 +295,21 @@ local function step_7_verify(m)
         end
     end
     step:found(report.columns({ "FIELD", "CAPTURED", "NEW", "" }, rows))
-    workdir.record(fs.append, m.summary, ("\nVerification\n------------\n%s\n\n%s: %s\n"):format(text,
-        clock.utc(), verdict))
-    step:done(verdict)
-    return { source = m.id, instance = m.new_id, name = new.name, connection_url = new.connection_url,
-        work_dir = m.dir, password_file = m.saved, dump = m.dump and m.dump.path, mismatches = json.array(mismatches) }
+    local head = "\nVerification\n------------\n"
+    workdir.record(workdir.section, m.summary, head, ("%s%s\n\n%s: %s\n"):format(head, text, clock.utc(), verdict))
+    return { verdict = verdict, mismatches = json.array(mismatches), name = new.name,
+        connection_url = new.connection_url }
+end
+
+local function step_7_verify(m)
+    local step = announce(m, 7, "Verify", "verify", "read", "compare every captured field with the new instance's")
+    if m.dry then
+        return step:done("dry run ends here: nothing was written, moved or deleted")
+    end
+    local seen = m.job:step("verify", function() return compare(m, step) end)
+    step:done(seen.verdict)
+    return m.job:finish { source = m.id, instance = m.new_id, name = seen.name, connection_url = seen.connection_url,
+        work_dir = m.dir, password_file = m.saved, dump = m.dump and m.dump.path, mismatches = seen.mismatches }
 end
 
 ---@type halo.Script
@@ -201,7 +318,7 @@ return {
     effect  = "destroy",
     args    = {
         { "instance",       "id",      "id of the instance to migrate", env = "INSTANCE_ID" },
-        { "dump",           "file",    "exported snapshot, .dump or .backup; moved into the work directory",
+        { "dump",           "path",    "exported snapshot, .dump or .backup; moved into the work directory",
             env = "DUMP_FILE", optional = true },
         { "no_dump",        "boolean", "go on without a dump: the data is lost" },
         { "s3",             "string",  "copy the dump to s3://BUCKET[/PREFIX] with the aws command", optional = true },
@@ -220,25 +337,31 @@ return {
     details = [[
 Before anything is deleted: the request to create the instance is built and found among what the
 project offers, the dump is in place, and a YES is typed. What stays the same is what was captured;
-options change it. --dry-run reads, shows what would be created, and writes nothing.]],
+options change it. --dry-run reads, shows what would be done and created, and writes nothing.
+
+Cut off at any moment, it is continued with the same --work-dir: `halo migrate ID --work-dir DIR`. What is done is
+not done again, what is unknown is looked up, and the other options need not be repeated. `halo runs` lists them.]],
     examples = {
         "halo migrate 3fa29c1e --dump ~/Downloads/orders.backup --target-type enterprise-db",
         "halo --dry-run migrate 3fa29c1e --no-dump --memory 16GB --storage 32GB",
     },
     run = function(args, origin)
-        local m = open(args, origin)
+        local m = beginning.open(args, origin)
         step_0_prepare(m)
+        local _job <close> = m.job
+        if m.job.finished then
+            ui.say(("%s holds a finished migration: nothing is done"):format(m.dir))
+            return m.job.result
+        end
         step_1_authenticate(m)
         step_2_capture(m)
         local result
         local ok, err = pcall(function()
             step_3_dump(m)
             step_4_audit(m)
-            if not m.dry then
-                step_5_delete(m)
-                step_6_create(m)
-                result = step_7_verify(m)
-            end
+            step_5_delete(m)
+            step_6_create(m)
+            result = step_7_verify(m)
         end)
         if not ok then
             error(audit.explain(m, err), 0)

@@ -1,5 +1,6 @@
 local aura = require "aura"
 local fail = require "fail"
+local instance = require "instance"
 local progress = require "progress"
 local report = require "report"
 local size = require "size"
@@ -30,6 +31,15 @@ A size smaller than what the database uses is refused by the API, and nothing ch
         end
         local before = aura.get(args.instance)
         local id = before.id
+        if instance.status(before) == "updating" then          -- perhaps by this very command, cut off
+            ui.say(id .. " is being updated already: waiting for that")
+            progress.wait(id, "running", { timeout = args.timeout })
+            local now = aura.get(id)
+            if is(now.memory, args.memory) and is(now.storage, args.storage) then
+                return { before = before, after = now }
+            end
+            before = now
+        end
         if is(before.memory, args.memory) and is(before.storage, args.storage) then
             fail("usage", ("%s has memory %s and storage %s already: nothing to change"):format(id,
                 report.clean(before.memory), report.clean(before.storage)))

@@ -24,7 +24,7 @@ local M = {}
 local convert, decimal = types.convert, types.decimal
 
 local PLACEHOLDER = { string = "TEXT", number = "NUMBER", seconds = "SECONDS", integer = "NUMBER", size = "SIZE",
-    id = "ID", file = "FILE" }
+    id = "ID", file = "FILE", path = "FILE" }
 local RESERVED = { yes = true, json = true, dry_run = true, quiet = true, help = true }
 
 local function dashed(name)

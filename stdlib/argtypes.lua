@@ -63,6 +63,9 @@ local TYPES = {
         local good = type(value) == "string" and #value <= 64 and value:match("^[%w_-]+$")
         return good or nil, "an id of up to 64 letters, digits, - and _"
     end,
+    path = function(value)                   -- of a file or directory that need not be there
+        return type(value) == "string" and value ~= "" and not value:find("\0") and value or nil, "a path"
+    end,
     file = function(value)
         local info = type(value) == "string" and require("fs").stat(value) or nil
         if not info then

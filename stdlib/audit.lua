@@ -2,7 +2,6 @@
 local clean = require "report".clean
 local clock = require "clock"
 local creation = require "creation"
-local fs = require "fs"
 local project = require "migration".project
 local workdir = require "workdir"
 
@@ -67,6 +66,7 @@ end
 ---@return string
 function M.plan(m)
     local lines = { "\nRecreation\n----------", "Request saved:     " .. m.dir .. "/create-payload.json",
+        "Continue with:     " .. M.continue(m),
         "If this stops:     halo wait " .. m.id .. " deleted; " .. M.command(m) }
     for _, text in ipairs(m.lost) do
         lines[#lines + 1] = "Not carried over:  " .. clean(text)
@@ -80,6 +80,12 @@ function M.command(m)
     return "halo create --from " .. quote(m.dir .. "/create-payload.json")
 end
 
+---@param m halo.Migration
+---@return string command that goes on where this stopped
+function M.continue(m)
+    return ("halo migrate %s --work-dir %s"):format(m.id, quote(m.dir))
+end
+
 ---How to go on after a failure, for the step at which it came.
 ---@param m halo.Migration
 ---@param unsure boolean whether the failed request may have been carried out all the same
@@ -89,8 +95,8 @@ function M.stranded(m, unsure, fresh)
     local files = ("In %s: instance-config.json (configuration), create-payload.json (the request to create it)%s.")
         :format(m.dir, m.dump and ", " .. m.dump.name .. " (the dump)" or "; no dump, as --no-dump was given")
     if m.phase == "checking" then
-        return "Nothing was deleted." .. (m.dump and m.dump.moved and ("\nThe dump is now %s: start again with"
-            .. " another --work-dir and --dump %s"):format(m.dump.path, quote(m.dump.path)) or "")
+        return "Nothing was deleted." .. (m.dump and m.dump.moved and ("\nThe dump is now %s: continue, or start again"
+            .. " with another --work-dir and --dump %s"):format(m.dump.path, quote(m.dump.path)) or "")
     elseif m.phase == "deleting" then
         return unsure and table.concat({
             ("Whether the source %s was deleted is not known, and nothing was created in its place."):format(m.id),
@@ -109,8 +115,8 @@ function M.stranded(m, unsure, fresh)
         local lines = { ("The source %s (%s) IS DELETED. Whether the new instance was created is NOT KNOWN."):format(
             m.id, clean(m.config.name)), files }
         for _, inst in ipairs(fresh or {}) do
-            lines[#lines + 1] = ("Instance %s (%s, created %s) is new since then: it is the one."):format(
-                clean(inst.id), clean(inst.name), clean(inst.created_at))
+            lines[#lines + 1] = ("Instance %s (%s, created %s) is new since then%s."):format(clean(inst.id),
+                clean(inst.name), clean(inst.created_at), #fresh == 1 and ": it is the one" or "")
         end
         if m.saved then
             lines[#lines + 1] = ("What the API answered, perhaps with the password, is in %s."):format(m.saved)
@@ -132,13 +138,20 @@ function M.stranded(m, unsure, fresh)
         "If it is broken, create another:  " .. M.command(m) .. " --duplicate", files }, "\n")
 end
 
+---What tells that `new_instance` is in the summary.
+---@param id string
+---@return string
+function M.new_instance_mark(id)
+    return ("New Instance ID:  %s\n"):format(clean(id))
+end
+
 ---@param id string
 ---@param now string UTC
 ---@param saved string file with the password
 ---@return string part of the summary
 function M.new_instance(id, now, saved)
-    return ("\nNew Instance\n------------\nNew Instance ID:  %s\nPassword saved:   %s in %s (mode 0600)\n"):format(
-        clean(id), now, saved)
+    return ("\nNew Instance\n------------\n%sPassword saved:   %s in %s (mode 0600)\n"):format(
+        M.new_instance_mark(id), now, saved)
 end
 
 ---Adds to an error what has become of the source and how to go on, and leaves that in the summary.
@@ -153,12 +166,15 @@ function M.explain(m, err)
     end
     m.saved = m.saved or err.saved
     local text = M.stranded(m, not creation.refused(err), err.candidates)
+    if not m.dry then
+        text = ("Continue with:  %s\n%s"):format(M.continue(m), text)
+    end
     err.hint = ((err.hint and err.hint .. "\n" or "") .. text):gsub("\n", "\n  ")
     if m.phase == "checking" then
         return err
     end
-    workdir.record(fs.append, m.summary, ("\nStopped\n-------\n%s  %s\n%s\n"):format(clock.utc(),
-        clean(err.message), text))
+    text = ("\nStopped\n-------\n%s  %s\n%s\n"):format(clock.utc(), clean(err.message), text)
+    workdir.record(workdir.section, m.summary, text, text)
     return err
 end
 

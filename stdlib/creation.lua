@@ -1,17 +1,22 @@
 ---Creating instances so that neither the instance nor its password can get lost.
 local aura = require "aura"
+local clock = require "clock"
 local fail = require "fail"
 local fs = require "fs"
+local instance = require "instance"
+local json = require "json"
 local progress = require "progress"
 local report = require "report"
 local task = require "task"
 local ui = require "ui"
+local workdir = require "workdir"
 
 local M = {}
 
 -- Seconds before each look for an instance whose creation was not answered: the API shows a new one
 -- a few seconds late.
 local LOOKS = { 1, 2, 4, 8 }
+local LATE = 60                              -- seconds after which one look is enough
 
 ---Creates an instance. What the API answers holds the only copy of the password: it is on the disk
 ---before anything else happens, also when it could not be read (then the error has `saved`).
@@ -57,18 +62,60 @@ function M.refused(err)
         or err.kind == "transport" or err.kind == "usage" or err.kind == "denied"
 end
 
----Instances of the payload's name that were not there before.
-local function fresh(payload, before)
-    local known, found = {}, {}
-    for _, inst in ipairs(before) do
-        known[inst.id] = true
+---The ids of all instances of a project.
+---@param tenant_id string
+---@return string[]
+function M.ids(tenant_id)
+    local ids = {}
+    for i, inst in ipairs(aura.list { tenant_id = tenant_id }) do
+        ids[i] = inst.id
+    end
+    return json.array(ids)
+end
+
+---Instances of the payload's name that are new.
+---@param payload table
+---@param known string[] ids there were before
+---@return table[]
+function M.fresh(payload, known)
+    local old, found = {}, {}
+    for _, id in ipairs(known) do
+        old[id] = true
     end
     for _, inst in ipairs(aura.list { tenant_id = payload.tenant_id }) do
-        if not known[inst.id] and inst.name == payload.name then
+        if not old[inst.id] and inst.name == payload.name then
             found[#found + 1] = inst
         end
     end
     return found
+end
+
+---Looks for what a lost request may have created.
+---@param payload table
+---@param known string[]
+---@param asked number? when it was sent, in seconds since 1970
+---@return table[] candidates
+local function look(payload, known, asked)
+    local found = M.fresh(payload, known)
+    for _, seconds in ipairs(LOOKS) do
+        local passed = asked and clock.now() - asked or 0
+        if #found > 0 or passed > LATE or passed < 0 then
+            break
+        end
+        task.sleep(seconds)
+        found = M.fresh(payload, known)
+    end
+    return found
+end
+
+local function warn_of_others(payload, known, id)
+    local ok, found = pcall(M.fresh, payload, known)
+    for _, other in ipairs(ok and found or {}) do
+        if other.id ~= id then
+            ui.warn(("instance %s comes from the first request after all: delete it (halo delete %s)"):format(
+                report.clean(other.id), report.clean(other.id)))
+        end
+    end
 end
 
 ---Creates an instance; when the answer is lost, looks whether it was created, and creates it again
@@ -76,10 +123,10 @@ end
 ---with `candidates`.
 ---@param payload table
 ---@param path string file for the answer
----@param before table[] the instances there were before
+---@param known string[] ids of the instances there were before
 ---@return table instance
 ---@return string path
-function M.surely(payload, path, before)
+function M.surely(payload, path, known)
     local ok, inst, saved = pcall(M.once, payload, path)
     if ok then
         return inst, saved
@@ -89,48 +136,133 @@ function M.surely(payload, path, before)
         error(err, 0)
     end
     ui.warn(report.clean(tostring(err.message)) .. ": looking whether it was created all the same")
-    for _, seconds in ipairs(LOOKS) do
-        task.sleep(seconds)
-        err.candidates = fresh(payload, before)
-        if #err.candidates > 0 then
-            error(err, 0)
-        end
+    err.candidates = look(payload, known)
+    if #err.candidates > 0 then
+        error(err, 0)
     end
     ui.warn("it was not: asking once more")
     inst, saved = M.once(payload, path)
-    local found = fresh(payload, before)
-    for _, other in ipairs(found) do
-        if other.id ~= inst.id then
-            ui.warn(("instance %s comes from the first request after all: delete it (halo delete %s)"):format(
-                report.clean(other.id), report.clean(other.id)))
-        end
-    end
+    warn_of_others(payload, known, inst.id)
     return inst, saved
 end
 
----Creates an instance and waits until it runs. When it comes up broken, tries once more.
----@param payload table
----@param path string file for the answer
----@param before table[] the instances there were before
----@param timeout number seconds
----@param on_created fun(id: string, saved: string)
----@return table instance
-function M.running(payload, path, before, timeout, on_created)
-    local inst, saved = M.surely(payload, path, before)
-    on_created(inst.id, saved)
-    local ok, result = pcall(progress.wait, inst.id, "running", { timeout = timeout, step = true })
-    if ok then
-        return result
-    elseif type(result) ~= "table" or result.kind ~= "failed" then
-        error(result, 0)
+---The instance that a saved answer tells of, with its password.
+---@param path string
+---@return { id: string, password: string }? inst nil when there is no answer, or it is not whole
+---@return boolean cut there is one that is not whole
+function M.answer(path)
+    local info = fs.stat(path)
+    if not info or info.size == 0 then
+        return nil, false
     end
-    ui.warn(("%s: creating another one; delete the broken one afterwards (halo delete %s)"):format(
-        report.clean(tostring(result.message)), inst.id))
-    pcall(fs.move, saved, (saved:gsub("%.json$", "") .. "-" .. inst.id .. ".json"))
-    table.insert(before, { id = inst.id })
-    inst, saved = M.surely(payload, path, before)
-    on_created(inst.id, saved)
-    return progress.wait(inst.id, "running", { timeout = timeout, step = true })
+    local ok, value = pcall(json.decode, fs.read(path))
+    local inst = ok and type(value) == "table" and (type(value.data) == "table" and value.data or value)
+    if inst and tostring(inst.id):match("^[%w_-]+$") and type(inst.password) == "string" then
+        return inst, false
+    end
+    return nil, true
+end
+
+---Deletes an instance whose password nobody has ever seen.
+local function delete_orphan(job, note, inst, timeout)
+    local ok, now = pcall(aura.get, inst.id)
+    if not ok and not instance.is_gone(now) then
+        error(now, 0)
+    end
+    local status = ok and instance.status(now) or ""
+    if ok and (tonumber(now.graph_nodes) or 0) > 0 then
+        fail("conflict", ("%s (%s) is new and holds data: it is left alone"):format(inst.id, report.clean(inst.name)),
+            { op = "create", candidates = { inst }, hint = "if it is not needed, delete it or give it another name" })
+    end
+    local text = ("instance %s (%s, created %s) comes from the request whose answer was lost: it is empty and nobody "
+        .. "has its password"):format(report.clean(inst.id), report.clean(inst.name), report.clean(inst.created_at))
+    ui.warn(text .. "; it is deleted and created again")
+    if status ~= "destroying" and status ~= "deleting" then
+        if job.continued and not ui.confirm(("Delete %s? As far as the journal tells, %s."):format(inst.id, text)) then
+            fail("denied", ("not confirmed: %s was not deleted"):format(inst.id), { op = "create",
+                candidates = { inst } })
+        end
+        note("orphan", inst.id)
+        local sent, err = pcall(instance.send_delete, inst.id)
+        if not sent and type(err) == "table" and err.kind == "conflict" then     -- not while it is being created
+            pcall(progress.wait, inst.id, "running", { timeout = timeout, step = true })
+            instance.send_delete(inst.id)
+        elseif not sent then
+            error(err, 0)
+        end
+    end
+    progress.wait(inst.id, "deleted", { timeout = timeout, step = true })
+end
+
+---What became of a creation that was cut off.
+local function settle(job, note, c)
+    local known = note("before")
+    if not known then                        -- cut off before it was sent
+        return { again = true }
+    end
+    local inst, cut = M.answer(c.path)
+    if inst and inst.id ~= c.broken then
+        return { done = { id = inst.id } }
+    elseif cut then
+        fs.move(c.path, workdir.free_name(c.path:gsub("%.json$", "") .. "-cut", ".json"))
+    end
+    local found = look(c.payload, known, note("asked"))
+    if #found > 1 then
+        local ids = {}
+        for i, each in ipairs(found) do
+            ids[i] = report.clean(each.id)
+        end
+        fail("conflict", ("%d instances named %s are new: %s. Which of them comes from this run cannot be told"):format(
+            #found, report.clean(c.payload.name), table.concat(ids, ", ")), { op = "create", candidates = found,
+            hint = "delete those that nobody needs (halo delete ID) or rename the others, then continue" })
+    elseif found[1] then
+        delete_orphan(job, note, found[1], c.timeout)
+    end
+    return { again = true }
+end
+
+---The step of a run that creates an instance. Its answer is on the disk before anything else happens;
+---one whose answer was lost is deleted and created again.
+---@param job halo.Job
+---@param name string of the step
+---@param c { payload: table, path: string, timeout: number, broken: string? } path: file for the answer;
+---       broken: id of one that came up broken, whose answer lies in that file
+---@return { id: string, saved: string? } result saved: where the answer is, when it is not in path
+function M.step(job, name, c)
+    local options = { effect = "destroy", payload = c.payload, settle = function(_, note)
+        return settle(job, note, c)
+    end }
+    return (job:step(name, options, function(_, note)
+        local by_hand = M.answer(c.path)     -- `halo create --from` of what an earlier process left
+        if by_hand and by_hand.id ~= c.broken then
+            return { id = by_hand.id }
+        end
+        local known = note("before") or note("before", M.ids(c.payload.tenant_id))
+        local old = c.broken and M.answer(c.path)
+        if old and old.id == c.broken then
+            fs.move(c.path, workdir.free_name(c.path:gsub("%.json$", "") .. "-" .. c.broken, ".json"))
+        end
+        note("asked", clock.now())
+        local inst, saved = M.once(c.payload, c.path)
+        warn_of_others(c.payload, known, inst.id)
+        return { id = inst.id, saved = saved ~= c.path and saved or nil }
+    end))
+end
+
+---The step of a run that waits until an instance runs.
+---@param job halo.Job
+---@param name string of the step
+---@param id string
+---@param timeout number seconds
+---@return { broken: string? } result broken: why it never will
+function M.running_step(job, name, id, timeout)
+    return (job:step(name, function()
+        local ok, err = pcall(progress.wait, id, "running", { timeout = timeout, step = true })
+        if not ok and not (type(err) == "table" and err.kind == "failed") then
+            error(err, 0)
+        end
+        return { broken = not ok and report.clean(err.message) or nil }
+    end))
 end
 
 return M

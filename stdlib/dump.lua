@@ -3,6 +3,7 @@ local fail = require "fail"
 local fs = require "fs"
 local process = require "process"
 local report = require "report"
+local ui = require "ui"
 
 local M = {}
 
@@ -57,16 +58,27 @@ function M.check(path)
     return extension, info.size
 end
 
--- The same file, however the path is written.
-local function same(a, b)
+---Whether two paths are plainly the same, however they are written.
+---@param a string
+---@param b string
+---@return boolean
+function M.same(a, b)
     return a:gsub("^%./", ""):gsub("//+", "/") == b:gsub("^%./", ""):gsub("//+", "/")
 end
 
----Moves a dump into its place, unless it lies there already.
+---Moves a dump into its place, unless it lies there already. A move is never half done: what is in the
+---place is whole, and when an earlier process was cut off the original may be there as well.
 ---@param from string
----@param to string must not exist, unless it is the same
+---@param to string nothing else may be there
 function M.keep(from, to)
-    if not same(from, to) then
+    local given, there = fs.stat(from), fs.stat(to)
+    if M.same(from, to) or (there and not given) then
+        return
+    elseif there and (there.size ~= given.size or fs.sha256(from) ~= fs.sha256(to)) then
+        M.check_place(from, to)
+    elseif there then
+        ui.warn(("%s is the dump already; %s is left where it is"):format(to, from))
+    else
         fs.move(from, to)
     end
 end
@@ -84,7 +96,7 @@ end
 ---@param from string
 ---@param to string
 function M.check_place(from, to)
-    if fs.stat(to) and not same(from, to) then
+    if fs.stat(to) and not M.same(from, to) then
         fail("usage", to .. " exists: not overwritten (choose another --work-dir)")
     end
 end

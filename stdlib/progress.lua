@@ -28,6 +28,17 @@ function M.step(number, name, what)
     return setmetatable({ number = number, name = name, began = clock.monotonic() }, Step)
 end
 
+---A step that an earlier process did: says so, and nothing more.
+---@param number string|integer
+---@param name string
+---@param at string UTC
+---@return halo.Step
+function M.recorded(number, name, at)
+    ui.say(("%-7s %s: done at %s"):format("Step " .. number, name, at))
+    ui.event { event = "step", step = tostring(number), name = name, state = "recorded" }
+    return { found = function() end, done = function() end }
+end
+
 ---A finding of the step; several lines are indented alike.
 ---@param text string
 function Step.found(_, text)

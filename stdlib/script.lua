@@ -141,6 +141,42 @@ local function getenv(name)
     return name == "WORK_DIR" and halo.options().work_dir or os.getenv(name)
 end
 
+---Takes `--work-dir DIR` off the arguments: where `run.open` of a script of the operator's keeps its run.
+---@param argv table words, or named arguments
+---@return table argv the rest
+---@return string? dir
+local function take_work_dir(argv)
+    local rest, dir = {}, argv.work_dir
+    for key, value in pairs(argv) do
+        if key ~= "work_dir" and math.type(key) ~= "integer" then
+            rest[key] = value
+        end
+    end
+    local i = 1
+    while i <= #argv do
+        local word = argv[i]
+        local value = type(word) == "string" and word:match("^%-%-work%-dir=(.+)$")
+        if word == "--" then
+            return table.move(argv, i, #argv, #rest + 1, rest), dir
+        elseif value or (word == "--work-dir" and argv[i + 1] ~= nil) then
+            dir, i = value or argv[i + 1], value and i or i + 1
+        else
+            rest[#rest + 1] = word
+        end
+        i = i + 1
+    end
+    return rest, dir
+end
+
+local function has_work_dir(decl)
+    for _, arg in ipairs(decl.args) do
+        if arg.name == "work_dir" then
+            return true
+        end
+    end
+    return false
+end
+
 local function run(decl, name, argv)
     if args.wants_help(argv) then
         local text = M.help(name, decl)
@@ -173,27 +209,36 @@ function M.start(target, argv, kind, name)
     if type(argv) ~= "table" then
         fail("usage", "the arguments must be a list of words or a table of named ones")
     end
-    local text, where = target, name or "code"
+    local text, where, own, rest = target, name or "code", false, argv
     if kind == "code" then
         where = where:match("^[@=]") and where or "=" .. where
     else
         name = target
-        local _, folder
-        text, where, _, folder = library.find(target)
+        local origin, folder
+        text, where, origin, folder = library.find(target)
         if not text then
             not_found(target, where)
         elseif folder then
             halo.folder(folder)
         end
+        own = origin ~= "bundled"
+    end
+    if own then
+        local work_dir
+        rest, work_dir = take_work_dir(argv)
+        if work_dir then
+            halo.work_dir(work_dir)
+        end
     end
     -- `arg` belongs to this run; every other global is shared, as a plain Lua file expects.
     local words = { [0] = name }
-    for key, value in pairs(argv) do
+    for key, value in pairs(rest) do
         words[key] = value
     end
     local value = compile(text, where, setmetatable({ arg = words }, { __index = _G, __newindex = _G }))()
     if is_declaration(value) then
-        return run(M.check(value, shown(where)), (name or "code"):match("([^/]*)$"):gsub("%.lua$", ""), argv)
+        local decl = M.check(value, shown(where))
+        return run(decl, (name or "code"):match("([^/]*)$"):gsub("%.lua$", ""), has_work_dir(decl) and argv or rest)
     end
     if value ~= nil then
         ui.result(report.show(value))

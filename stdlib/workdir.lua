@@ -6,7 +6,7 @@ local ui = require "ui"
 local M = {}
 
 local FILES = { "instance-config.json", "migration-summary.txt", "create-payload.json", "delete-response.json",
-    "create-response.json", "new-instance-config.json", "journal.jsonl" }
+    "create-response.json", "new-instance-config.json" }
 
 ---A path that is not taken: the stem with its ending, or with -2, -3, ... in between.
 ---@param stem string
@@ -21,7 +21,7 @@ function M.free_name(stem, ending)
     return path
 end
 
----Fails when the directory holds another migration.
+---Fails when the directory holds what a migration without a journal has left.
 ---@param dir string
 function M.check_free(dir)
     for _, name in ipairs(FILES) do
@@ -42,12 +42,23 @@ function M.prepare(dir)
     fs.sync(dir)
 end
 
----Writes what is good to have, but must not stop a migration whose source is deleted already.
----@param write fun(path: string, text: string) `fs.write` or `fs.append`
+---Adds a part to a text file, once: nothing happens when the part's mark is in it already.
 ---@param path string
+---@param mark string
 ---@param text string
-function M.record(write, path, text)
-    local ok, problem = pcall(write, path, text)
+function M.section(path, mark, text)
+    local old = fs.stat(path) and fs.read(path) or ""
+    if not old:find(mark, 1, true) then
+        fs.write(path, old .. text)
+    end
+end
+
+---Writes what is good to have, but must not stop a migration whose source is deleted already.
+---@param write fun(path: string, ...: string) `fs.write` or `section`
+---@param path string
+---@param ... string
+function M.record(write, path, ...)
+    local ok, problem = pcall(write, path, ...)
     if not ok then
         ui.warn(("going on without %s: %s"):format(path, tostring(problem)))
     end

@@ -6,9 +6,10 @@ cmake_minimum_required(VERSION 3.22)
 # libraries, those after the "|" (C's and the system's headers are free).
 set(LAYERS
   "err buf governor retry pace status baseurl |"
-  "fs tokencache | openssl"
+  "fs filelock tokencache | openssl"
   "loop     | curl"
   "child    |"
+  "profile secretcommand |"
   "http     | curl"
   "answer   | jansson"
   "token    |"

@@ -96,7 +96,9 @@ typedef struct halo_config {
     const char *client_id;     /* default: AURA_CLIENT_ID */
     const char *client_secret; /* default: AURA_CLIENT_SECRET; never enters a script's Lua
                                   state */
-    const char *profile;       /* reserved: a name is refused with HALO_USAGE */
+    const char *profile;       /* whose credentials to use instead, from the file of that
+                                  name in $XDG_CONFIG_HOME/halo/profiles (default
+                                  ~/.config); default: HALO_PROFILE */
     const char *stdlib_dir;    /* read stdlib/ from here instead of the embedded copy */
     const char *scripts_dir;   /* read scripts/ from here instead of the embedded copy */
     const char *work_dir;      /* what WORK_DIR says to scripts */
@@ -116,14 +118,16 @@ typedef struct halo_config {
     /* Asked before something is destroyed. Without it every question is answered HALO_NO.
      */
     int (*confirm)(void *ud, halo_run *run, const char *question);
-    int dry_run; /* 1: calls that change anything are refused; scripts show what they
-                    would do */
+    int dry_run;     /* 1: calls that change anything are refused; scripts show what they
+                        would do */
     int token_cache; /* 1: tokens are shared with the user's other processes, in files of
                         mode 0600 in $XDG_CACHE_HOME/halo (default ~/.cache/halo) */
+    int no_profiles; /* 1: no profile is read, also when a script or HALO_PROFILE names
+                        one: credentials and base_url are those above, as for a sandbox */
 } halo_config;
 
 /* clang-format off */
-#define HALO_CONFIG_INIT { sizeof(halo_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define HALO_CONFIG_INIT { sizeof(halo_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 /* clang-format on */
 
 /* The version of the library in use, as 0x00MMmmpp. */

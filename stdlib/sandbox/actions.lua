@@ -46,15 +46,15 @@ function M.overwrite(service, req, id)
     local snapshot_id = check.text(req.data, "source_snapshot_id")
     local snapshot = snapshot_id and create.check_exportable(service, source, snapshot_id)
     model.allow(service, inst, "overwrite")
+    if check.gb(inst.storage) < check.gb(source.storage) then
+        answers.refuse(500, "internal-error", "cannot clone into smaller database")
+    end
     if not snapshot then
         if source == inst then
             check.wrong("source_snapshot_id", "an instance is overwritten with itself only from a snapshot")
         end
         model.allow(service, source, "snapshot")
         snapshots.take(service, source, service.now(), "AdHoc")
-    end
-    if check.gb(inst.storage) < check.gb(source.storage) then
-        answers.refuse(500, "internal-error", "cannot clone into smaller database")
     end
     return start(service, inst, "overwrite", { used = source.used })
 end

@@ -3,6 +3,7 @@ set -u
 work=$(mktemp -d)
 sandbox_pid=
 finish() {
+    [ "$BASHPID" = "$$" ] || return 0 # a background job inherits the trap
     [ -n "$sandbox_pid" ] && kill "$sandbox_pid" && wait "$sandbox_pid"
     [ -n "${KEEP:-}" ] || rm -rf "$work"
 } 2>/dev/null

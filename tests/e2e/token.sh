@@ -180,21 +180,24 @@ test_directories() {
 
 # A process that fetches makes the others wait, until it dies.
 test_lock() {
-    local lock before lists
-    lock=$(echo "$cache"/*.lock)
-    exec 8<>"$lock"
-    flock 8
+    local before holder
     expire_tokens
-    before=$(tokens) lists=$(requests "GET /v1/instances$")
-    refused() { [ "$(requests "GET /v1/instances$")" -gt "$lists" ]; }
-    "$HALO" list >out 2>err 8>&- &
+    before=$(tokens)
+    curl -sS -o /dev/null "$AURA_BASE_URL/_sandbox/faults" -d '["POST /oauth/token hang x1"]'
+    asking() { [ "$(tokens)" -gt "$before" ]; }
+    "$HALO" list >/dev/null 2>&1 &
+    holder=$!
+    poll asking || fail "no token is asked for"
+    "$HALO" list >out 2>err &
     pid=$!
-    poll refused || fail "the old token was not tried"
-    read -rt 0.3 <>"$never"
-    equal "tokens asked for while another holds the lock" "$(tokens)" "$before"
-    exec 8>&-
+    read -rt 0.5 <>"$never"
+    [ -d "/proc/$pid" ] || fail "it did not wait: $(cat err)"
+    equal "tokens asked for while another asks" "$(tokens)" $((before + 1))
+    kill -9 "$holder"
+    wait "$holder" 2>/dev/null
     ends 0
-    equal "tokens asked for" "$(tokens)" $((before + 1))
+    equal "tokens asked for in the end" "$(tokens)" $((before + 2))
+    asked 0 "$HALO" list
 }
 
 start_sandbox --speed 600 --switch rate=0,token_rate=0

@@ -11,18 +11,28 @@ local task = require "task"
 local M = setmetatable({}, { __index = sandbox_box })
 
 local http = httpd.listen {}
-local current                       -- the box that answers
+local serving                       -- the task that lets the current box answer
+local current
 
 M.base_url = "http://127.0.0.1:" .. http.port
 -- The first client of a run is the default one, which `aura.get` and so on use.
 aura.auth { base_url = M.base_url, client_id = "sandbox", client_secret = "sandbox" }
 
-task.spawn(function()
+local function serve()
     while true do
         local req = http:next()
         current:answer(req)
     end
-end)
+end
+
+---The tearDown of every test: a run goes on as long as it has tasks.
+function M.stop()
+    if serving then
+        serving:cancel()
+        pcall(serving.wait, serving)
+        serving = nil
+    end
+end
 
 local Box = {}
 Box.__index = Box
@@ -38,7 +48,7 @@ function M.start(options)
     setmetatable(self, Box)
     self.step, self.log, self.used = 0, {}, self.service:issued()
     self.c = self:client()
-    current = self
+    current, serving = self, serving or task.spawn(serve)
     return self
 end
 

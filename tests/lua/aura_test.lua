@@ -150,7 +150,7 @@ local function check_call(b, where, row)
     check(b, value)
 end
 
-TestEveryPrimitive = {}
+TestEveryPrimitive = { tearDown = helper.stop }
 
 function TestEveryPrimitive.test_all_are_in_the_table()
     local names = {}
@@ -187,7 +187,7 @@ function TestEveryPrimitive.test_as_a_function_of_the_module()
     lu.assertEquals({ b:tokens(), #b:answers() }, { 1, #CALLS })
 end
 
-TestInstances = {}
+TestInstances = { tearDown = helper.stop }
 
 function TestInstances.test_list_items_have_no_status()
     local b = helper.start()
@@ -292,7 +292,7 @@ function TestInstances.test_overwrite_without_a_snapshot_takes_one_of_the_source
     lu.assertEquals(b:record(CRITICAL).used, 6)
 end
 
-TestSnapshots = {}
+TestSnapshots = { tearDown = helper.stop }
 
 function TestSnapshots.test_from_pending_to_completed()
     local b = helper.start()
@@ -314,7 +314,7 @@ function TestSnapshots.test_the_list_is_of_one_day()
     lu.assertEquals(#b.c.snapshot:list(PRO, { date = "2026-02-26" }), 2)
 end
 
-TestKeys = {}
+TestKeys = { tearDown = helper.stop }
 
 function TestKeys.test_from_pending_to_gone()
     local b = helper.start()
@@ -329,7 +329,7 @@ function TestKeys.test_from_pending_to_gone()
     lu.assertEquals(b:record(new.id).customer_managed_key_id, made.id)
 end
 
-TestRequest = {}
+TestRequest = { tearDown = helper.stop }
 
 function TestRequest.test_sends_what_no_primitive_does()
     local b = helper.start()

@@ -18,7 +18,7 @@ local function wait(b, id, want, step)
     return value, told
 end
 
-TestWait = {}
+TestWait = { tearDown = helper.stop }
 
 function TestWait.test_after_create()
     local b = helper.start()
@@ -126,7 +126,7 @@ function TestWait.test_an_operation_that_does_not_end()
     lu.assertStrContains(err.hint, "--timeout")
 end
 
-TestTokens = {}
+TestTokens = { tearDown = helper.stop }
 
 function TestTokens.test_how_one_is_asked_for()
     local b = helper.start()
@@ -191,7 +191,7 @@ function TestTokens.test_a_secret_that_has_been_changed()
     lu.assertEquals(b:client("sandbox", "another"):get(PRO).id, PRO)
 end
 
-TestLimits = {}
+TestLimits = { tearDown = helper.stop }
 
 ---A box in which all but `left` of a minute's 125 requests have been used.
 local function nearly_full(left)

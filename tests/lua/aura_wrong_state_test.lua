@@ -41,7 +41,7 @@ local function new_key(changes)
     return body
 end
 
-TestNotFound = {}
+TestNotFound = { tearDown = helper.stop }
 
 function TestNotFound.test_an_instance_that_there_is_not()
     check_all({ kind = "not_found", status = 404, reason = "db-not-found", text = NOBODY }, {
@@ -80,7 +80,7 @@ function TestNotFound.test_a_snapshot_a_project_a_key_a_path()
     check { "request", "GET", "/v1/nothing", kind = "not_found", status = 404, reason = "not-found" }
 end
 
-TestConflict = {}
+TestConflict = { tearDown = helper.stop }
 
 local EVERY_CHANGE = {
     { "patch", { memory = 16 } }, { "pause" }, { "resume" }, { "overwrite", { source_instance_id = CRITICAL } },
@@ -152,7 +152,7 @@ function TestConflict.test_running_does_not_prove_that_the_next_action_is_taken(
     lu.assertEquals(b.c:pause(id).status, "pausing")
 end
 
-TestDeleted = {}
+TestDeleted = { tearDown = helper.stop }
 
 function TestDeleted.test_a_second_delete_in_each_dialect()
     local dialects = { ["404"] = { "not_found", 404, "db-not-found" },
@@ -173,7 +173,7 @@ function TestDeleted.test_a_second_delete_in_each_dialect()
     end
 end
 
-TestTier = {}
+TestTier = { tearDown = helper.stop }
 
 function TestTier.test_what_a_free_instance_does_not_take()
     check { "overwrite", FREE, { source_instance_id = PRO }, kind = "invalid", status = 420,
@@ -225,7 +225,7 @@ function TestTier.test_a_target_that_is_too_small_is_a_refusal_not_a_riddle()
         reason = "internal-error", text = "cannot clone into smaller database" }
 end
 
-TestFields = {}
+TestFields = { tearDown = helper.stop }
 
 function TestFields.test_of_create()
     local function create(field, changes, reason, text)

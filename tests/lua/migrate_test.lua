@@ -1,5 +1,6 @@
 local here = arg[0]:match("^(.*)/") or "."
-package.path = here .. "/?.lua;" .. here .. "/../../stdlib/?.lua;" .. (package.path or "")
+-- stdlib/ first: there is a run.lua in both
+package.path = here .. "/../../stdlib/?.lua;" .. here .. "/?.lua;" .. (package.path or "")
 
 -- The whole of scripts/migrate.lua against a small world with single faults put into it: whatever
 -- happens, the source is there, or its successor, or the message says how to make it.
@@ -253,6 +254,15 @@ function TestMigrate.test_a_single_fault_after_the_deletion_is_overcome()
         end,
         ["create 500"] = function() W.faults.create = once(function() raise("ambiguous", 500) end) end,
         ["create reset"] = function() W.faults.create = once(function() raise("ambiguous") end) end,
+        ["created, answer lost"] = function()
+            W.faults.create = once(function() born { name = "orders" }; raise("ambiguous") end)
+        end,
+        ["created, answer cut"] = function()
+            W.faults.create = once(function()
+                born { name = "orders" }
+                raise("ambiguous", 202, { body = '{"data":{"id":"new-1","pass' })
+            end)
+        end,
         ["comes up broken"] = function()
             W.faults["wait running"] = once(function() raise("failed", nil, { message = "loading failed" }) end)
         end,
@@ -297,11 +307,15 @@ function TestMigrate.test_when_it_must_stop_it_says_how_to_go_on()
         ["deletion unclear"] = { "is not known", function()
             W.faults.delete = always(function() raise("ambiguous") end)
         end },
-        ["created, answer lost"] = { "Instance new%-1 %(orders", function()
-            W.faults.create = { function() born { name = "orders" }; raise("ambiguous") end }
+        ["created, answer lost, one more is new"] = { "Instance new%-%d %(orders.*Instance new%-%d", function()
+            W.faults.create = { function()
+                born { name = "orders" }
+                born { name = "orders" }
+                raise("ambiguous")
+            end }
         end },
-        ["created, answer cut"] = { "What the API answered.* is in .*create%-response.json", function()
-            W.faults.create = { function() raise("ambiguous", 202, { body = '{"data":{"id":"new-1","pass' }) end }
+        ["created, answer lost, and somebody loads data"] = { "Instance new%-1 %(orders", function()
+            W.faults.create = { function() born { name = "orders", graph_nodes = 7 }; raise("ambiguous") end }
         end },
         ["created, never runs"] = { "the new instance is new%-1", function()
             W.faults["wait running"] = always(function() raise("timeout") end)

@@ -10,11 +10,34 @@ local function fail(kind, message, fields)
 end
 
 -- Inside halo the modules under test are loaded already, with the native ones: they are loaded anew.
-for _, name in ipairs { "args", "argtypes", "audit", "creation", "dump", "instance", "library", "migration",
-    "progress", "report", "script", "size", "workdir" } do
+for _, name in ipairs { "args", "argtypes", "audit", "beginning", "creation", "dump", "instance", "journal", "library",
+    "migration", "progress", "report", "run", "script", "secret", "size", "workdir" } do
     package.loaded[name] = nil
 end
 local has_json, native_json = pcall(require, "json")
+
+local locks = {}                             -- by path: the lock that is held
+
+---A locked file, as fs.lock gives it.
+local function lock(path)
+    if locks[path] then
+        return nil
+    end
+    assert(io.open(path, "ab")):close()
+    local l = {}
+    locks[path] = l
+    function l.append(_, text) package.loaded.fs.append(path, text) end
+    function l.cut(_, size)
+        local text = package.loaded.fs.read(path):sub(1, size)
+        assert(io.open(path, "wb")):write(text):close()
+    end
+    function l.close()
+        if locks[path] == l then
+            locks[path] = nil
+        end
+    end
+    return l, 4711
+end
 
 local STANDINS = {
     fail = fail,
@@ -25,6 +48,8 @@ local STANDINS = {
         null = setmetatable({}, { __tostring = function() return "null" end }),
     },
     fs = {
+        lock = lock,
+        locked = function(path) return locks[path] ~= nil end,
         list = function() return {} end,
         read = function(path)
             local f <close> = assert(io.open(path, "rb"))
@@ -51,6 +76,7 @@ local STANDINS = {
         options = function() return M.options end,
         effect = function(level) table.insert(M.effects, level) end,
         folder = function(path) table.insert(M.folders, path) end,
+        work_dir = function(path) M.options.work_dir = path end,
         scripts = function() return M.scripts end,
         bundled = function(name)
             if M.sources[name] then
@@ -58,8 +84,8 @@ local STANDINS = {
             end
         end,
     },
-    clock = { monotonic = os.clock, utc = function() return "2026-02-26T15:07:13Z" end },
-    task = {}, process = {}, aura = {},
+    clock = { monotonic = os.clock, now = os.time, utc = function() return "2026-02-26T15:07:13Z" end },
+    task = { sleep = function() end }, process = {}, aura = {},
 }
 
 for name, module in pairs(STANDINS) do
