@@ -139,9 +139,9 @@ static void on_token(struct hl_token_wait *w, const struct hl_failure *failed)
     c->failure = *failed;
     c->status = failed->status;
     snprintf(c->request_id, sizeof c->request_id, "%s", failed->request_id);
-    char text[sizeof c->failure.message];
-    snprintf(text, sizeof text, "cannot get a token: %.480s", failed->message);
-    memcpy(c->failure.message, text, sizeof text);
+    char text[sizeof c->failure.message + 32];
+    int len = snprintf(text, sizeof text, "cannot get a token: %s", failed->message);
+    hl_answer_show(c->failure.message, sizeof c->failure.message, text, (size_t)len);
     c->attempts = attempts + failed->attempts;
     finish(c, failed->err);
 }
@@ -171,7 +171,6 @@ static void describe(struct hl_call *c, const struct hl_http_answer *a,
                      const struct hl_retry_out *out)
 {
     struct hl_failure *f = &c->failure;
-    char text[sizeof f->message];
     if (a->net == HL_NET_UNUSABLE)
         snprintf(f->message, sizeof f->message,
                  "the answer is larger than %d MB, or its headers than %d KB",
@@ -183,11 +182,13 @@ static void describe(struct hl_call *c, const struct hl_http_answer *a,
         hl_answer_show(f->message, sizeof f->message, a->error, strlen(a->error));
     else if (!f->message[0])
         snprintf(f->message, sizeof f->message, "%s", halo_strerror(out->err));
-    const char *note = hl_retry_note_text(out->note);
-    if (*note && !(out->note == HL_NOTE_ATTEMPTS &&
-                   c->attempts == 1)) { /* it was not to be repeated */
-        snprintf(text, sizeof text, "%.380s (%s)", f->message, note);
-        memcpy(f->message, text, sizeof text);
+    /* "tried as often as allowed" says nothing of a call that was not to be repeated */
+    bool once = out->note == HL_NOTE_ATTEMPTS && c->attempts == 1;
+    const char *note = once ? "" : hl_retry_note_text(out->note);
+    if (*note) {
+        char start[400]; /* cut between characters */
+        hl_answer_show(start, sizeof start, f->message, strlen(f->message));
+        snprintf(f->message, sizeof f->message, "%s (%s)", start, note);
     }
 }
 

@@ -74,8 +74,8 @@ static int on_confirm(void *ud, halo_run *run, const char *question)
     }
     fprintf(stderr, "%s\nType YES to go on: ", question);
     fflush(stderr);
-    size_t at =
-        0; /* the whole line is read: what is left would answer the next question */
+    size_t at = 0;
+    /* The whole line is read: what is left would answer the next question. */
     for (char c; read(STDIN_FILENO, &c, 1) == 1 && c != '\n';) /* a signal ends it, too */
         if (at < sizeof line - 1)
             line[at++] = c;
@@ -94,8 +94,8 @@ static void on_signal(int number)
 
 static void set_signals(void)
 {
-    struct sigaction action = { .sa_handler =
-                                    on_signal }; /* no SA_RESTART: a question ends too */
+    /* no SA_RESTART: a signal ends a question too */
+    struct sigaction action = { .sa_handler = on_signal };
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
@@ -134,25 +134,15 @@ static pid_t start_sandbox(const struct options *o)
         dup2(out[1], STDOUT_FILENO);
         close(out[0]);
         close(out[1]);
-        const char *args[16] = { "halo" };
-        int n = 1;
-        if (o->stdlib_dir) {
-            args[n++] = "--stdlib";
-            args[n++] = o->stdlib_dir;
-        }
-        if (o->scripts_dir) {
-            args[n++] = "--scripts";
-            args[n++] = o->scripts_dir;
-        }
-        args[n++] = "--quiet";
-        args[n++] = "sandbox";
-        args[n++] = "--port=0";
-        args[n++] = "--demo";
-        char self[4096]; /* by its path: tools that run us in place of another program
-                            keep that right */
+        if (o->stdlib_dir)
+            setenv("HALO_STDLIB", o->stdlib_dir, 1);
+        if (o->scripts_dir)
+            setenv("HALO_SCRIPTS", o->scripts_dir, 1);
+        char *args[] = { "halo", "--quiet", "sandbox", "--port=0", "--demo", NULL };
+        char self[4096]; /* by its path: right also under valgrind */
         ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
         self[len > 0 ? len : 0] = '\0';
-        execv(self, (char *const *)args);
+        execv(self, args);
         _exit(127);
     }
     close(out[1]);
@@ -221,24 +211,45 @@ enum {
     OPT_VERSION
 };
 
+static const struct option LONG[] = { { "sandbox", no_argument, NULL, OPT_SANDBOX },
+                                      { "yes", no_argument, NULL, OPT_YES },
+                                      { "dry-run", no_argument, NULL, OPT_DRY_RUN },
+                                      { "json", no_argument, NULL, OPT_JSON },
+                                      { "quiet", no_argument, NULL, OPT_QUIET },
+                                      { "log", required_argument, NULL, OPT_LOG },
+                                      { "stdlib", required_argument, NULL, OPT_STDLIB },
+                                      { "scripts", required_argument, NULL, OPT_SCRIPTS },
+                                      { "profile", required_argument, NULL, OPT_PROFILE },
+                                      { "no-token-cache", no_argument, NULL,
+                                        OPT_NO_TOKEN_CACHE },
+                                      { "version", no_argument, NULL, OPT_VERSION },
+                                      { "help", no_argument, NULL, 'h' },
+                                      { NULL, 0, NULL, 0 } };
+
+/* Says which option was probably meant: the one with which it shares the longest
+ * beginning. */
+static int unknown_option(const char *word)
+{
+    const char *best = NULL;
+    size_t most = 1;
+    for (const struct option *o = LONG; strncmp(word, "--", 2) == 0 && o->name; o++) {
+        size_t same = 0;
+        while (word[2 + same] && word[2 + same] == o->name[same])
+            same++;
+        if (same > most) {
+            most = same;
+            best = o->name;
+        }
+    }
+    char text[64] = "unknown option %s";
+    if (best)
+        snprintf(text, sizeof text, "unknown option %%s; did you mean --%s?", best);
+    return usage(text, word);
+}
+
 /* Returns the exit code for an immediate end, or -1. */
 static int read_options(struct options *o, int argc, char **argv)
 {
-    static const struct option LONG[] = {
-        { "sandbox", no_argument, NULL, OPT_SANDBOX },
-        { "yes", no_argument, NULL, OPT_YES },
-        { "dry-run", no_argument, NULL, OPT_DRY_RUN },
-        { "json", no_argument, NULL, OPT_JSON },
-        { "quiet", no_argument, NULL, OPT_QUIET },
-        { "log", required_argument, NULL, OPT_LOG },
-        { "stdlib", required_argument, NULL, OPT_STDLIB },
-        { "scripts", required_argument, NULL, OPT_SCRIPTS },
-        { "profile", required_argument, NULL, OPT_PROFILE },
-        { "no-token-cache", no_argument, NULL, OPT_NO_TOKEN_CACHE },
-        { "version", no_argument, NULL, OPT_VERSION },
-        { "help", no_argument, NULL, 'h' },
-        { NULL, 0, NULL, 0 }
-    };
     opterr = 0;
     for (int c; (c = getopt_long(argc, argv, "+:e:vh", LONG, NULL)) != -1;) {
         switch (c) {
@@ -287,7 +298,7 @@ static int read_options(struct options *o, int argc, char **argv)
         case ':':
             return usage("%s needs a value", argv[optind - 1]);
         default:
-            return usage("unknown option %s", argv[optind - 1]);
+            return unknown_option(argv[optind - 1]);
         }
     }
     return -1;
@@ -324,6 +335,8 @@ static int run_script(struct options *o, char **words)
     running = h;
     if (err == HALO_OK)
         err = start(h, o, words, &run);
+    if (err == HALO_OK && signalled)
+        halo_interrupt(h); /* it came before there was anything to interrupt */
     if (err == HALO_OK)
         err = halo_wait(run);
     fflush(stdout);
@@ -370,8 +383,9 @@ int main(int argc, char **argv)
     set_signals();
     pid_t sandbox = 0;
     if (o.sandbox && (sandbox = start_sandbox(&o)) < 0) {
-        fprintf(stderr, "halo: the sandbox did not start\n");
-        return 1;
+        if (!signalled)
+            fprintf(stderr, "halo: the sandbox did not start\n");
+        return signalled ? 128 + (int)signalled : 1;
     }
     code = run_script(&o, words);
     stop_sandbox(sandbox);

@@ -55,15 +55,16 @@ function M.open(args, origin)
         workdir.check_free(dir)
     end
     if input.dump then
-        local extension, bytes = dump.extension(input.dump), nil
-        if not (old and old:begun "dump") then
+        local moving = old and old:noted("dump", "bytes")      -- from here on it may be in either place
+        local extension, bytes = dump.extension(input.dump), moving
+        if not moving then
             extension, bytes = dump.check(input.dump)
         end
         local name = ("%s.%s"):format(m.id, extension)
         m.dump = { given = input.dump, extension = extension, size = bytes, name = name, path = dir .. "/" .. name }
         if old and old.input.dump and dump.same(input.dump, m.dump.path) then    -- it lies there by now
             m.dump.given, input.dump = old.input.dump, old.input.dump
-        elseif not (old and old:begun "dump") then
+        elseif not moving then
             dump.check_place(input.dump, m.dump.path)
         end
     end

@@ -226,6 +226,15 @@ function Job:begun(name)
     return self.steps[name] ~= nil and self.steps[name].begun == true
 end
 
+---What was noted in a step.
+---@param name string
+---@param key string
+---@return any
+function Job:noted(name, key)
+    local step = self.steps[name]
+    return step and step.notes[key]
+end
+
 ---Adds how to continue to an error on its way out.
 local function explained(job, err)
     if type(err) == "table" and job.command and not err.continue then

@@ -136,6 +136,8 @@ function TestRequests:test_bad_input_is_refused_before_any_request()
         { c.wait_for_status, "abc" }, { c.wait_for_status, "abc", {} },
         { c.wait_for_status, "abc", "running", { intervall = 1 } },
         { c.request, "GET", "no-slash" }, { c.request, "GET", "/a/../b" }, { c.request, "GET", "/a b" },
+        { c.request, "POST", "/v1/instances/abc/overwrite/" }, { c.request, "POST", "/v1//instances" },
+        { c.request, "POST", "/v1/instances/abc/%6Fverwrite" }, { c.request, "GET", "/v1", nil, { tmeout = 1 } },
     }
     for i, case in ipairs(cases) do
         local args = table.pack(table.unpack(case, 2))
