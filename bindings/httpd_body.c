@@ -2,7 +2,8 @@
  * no end, and connections that are reset. For the sandbox's faults on demand. */
 #ifdef HALO_HTTPD
 
-#include <poll.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -100,9 +101,10 @@ void hl_httpd_reset(struct hl_request *r)
 
 bool hl_httpd_connected(const struct hl_request *r)
 {
-    enum { GONE = POLLRDHUP | POLLHUP | POLLERR };
-    struct pollfd p = { .fd = descriptor(r), .events = POLLRDHUP };
-    return poll(&p, 1, 0) <= 0 || !(p.revents & GONE);
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+    return getsockopt(descriptor(r), IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+           info.tcpi_state == TCP_ESTABLISHED;
 }
 
 #endif
