@@ -192,7 +192,8 @@ end
 local function step_5_delete(m)
     local step = announce(m, 5, "Delete", "deleted", "destroy", ("delete %s and wait until it is gone"):format(m.id))
     if m.dry then
-        return step:done(("dry run: would send DELETE /v1/instances/%s, after a typed YES"):format(m.id))
+        return step:done(m.job:done "delete" and "dry run: would wait" or
+            ("dry run: would send DELETE /v1/instances/%s, after a typed YES"):format(m.id))
     elseif not m.job:begun "delete" then
         if m.job.continued then              -- it may have been a while
             look_again(m)

@@ -106,7 +106,7 @@ function M.stranded(m, unsure, fresh)
     elseif m.phase == "leaving" then
         return table.concat({
             ("The source %s is being deleted, and nothing was created in its place yet."):format(m.id), files,
-            "Go on with:  halo wait " .. m.id .. " deleted", "and then:    " .. M.command(m) }, "\n")
+            "Or by hand:  halo wait " .. m.id .. " deleted", "and then:    " .. M.command(m) }, "\n")
     elseif m.phase == "deleted" or m.phase == "creating" and not unsure then
         return table.concat({
             ("The source %s (%s) IS DELETED and NOTHING IS IN ITS PLACE YET."):format(m.id, clean(m.config.name)),

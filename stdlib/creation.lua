@@ -163,14 +163,36 @@ function M.answer(path)
     return nil, true
 end
 
----Deletes an instance whose password nobody has ever seen.
-local function delete_orphan(job, note, inst, timeout)
-    local ok, now = pcall(aura.get, inst.id)
-    if not ok and not instance.is_gone(now) then
-        error(now, 0)
+---What the API tells of an instance that its list shows; nil when the list no longer does. Right after
+---a creation the list has it while a GET (and a DELETE) still says 404.
+local function appeared(payload, known, id)
+    local deadline = clock.monotonic() + LATE
+    while true do
+        local ok, now = pcall(aura.get, id)
+        if ok then
+            return now
+        elseif not instance.is_gone(now) or clock.monotonic() > deadline then
+            error(now, 0)
+        end
+        local listed = false
+        for _, each in ipairs(M.fresh(payload, known)) do
+            listed = listed or each.id == id
+        end
+        if not listed then
+            return nil
+        end
+        task.sleep(1)
     end
-    local status = ok and instance.status(now) or ""
-    if ok and (tonumber(now.graph_nodes) or 0) > 0 then
+end
+
+---Deletes an instance whose password nobody has ever seen.
+local function delete_orphan(job, note, inst, c, known)
+    local now = appeared(c.payload, known, inst.id)
+    if not now then
+        return
+    end
+    local status, timeout = instance.status(now), c.timeout
+    if (tonumber(now.graph_nodes) or 0) > 0 then
         fail("conflict", ("%s (%s) is new and holds data: it is left alone"):format(inst.id, report.clean(inst.name)),
             { op = "create", candidates = { inst }, hint = "if it is not needed, delete it or give it another name" })
     end
@@ -216,7 +238,7 @@ local function settle(job, note, c)
             #found, report.clean(c.payload.name), table.concat(ids, ", ")), { op = "create", candidates = found,
             hint = "delete those that nobody needs (halo delete ID) or rename the others, then continue" })
     elseif found[1] then
-        delete_orphan(job, note, found[1], c.timeout)
+        delete_orphan(job, note, found[1], c, known)
     end
     return { again = true }
 end

@@ -26,6 +26,9 @@ function halo.bundled(name) end
 ---@param path string where `require` looks besides the stdlib
 function halo.folder(path) end
 
+---@param path string what `options().work_dir` is from here on, for this run
+function halo.work_dir(path) end
+
 ---@param level "read"|"change"|"destroy" highest effect from here on
 function halo.effect(level) end
 

@@ -58,6 +58,23 @@ function fs.copy(from, to) end
 function fs.remove(path) end
 ---@param dir string
 function fs.sync(dir) end
+
+---A file that one process writes at a time; closed when it goes out of scope.
+---@class fs.Lock
+local Lock = {}
+---@param text string durable when this returns; on failure the file is as it was
+function Lock:append(text) end
+---@param size integer bytes that stay
+function Lock:cut(size) end
+function Lock:close() end
+---@param path string created when it is not there
+---@param mode integer? default 0600
+---@return fs.Lock? lock nil when somebody holds it
+---@return integer? pid of this process
+function fs.lock(path, mode) end
+---@param path string
+---@return boolean held by some process
+function fs.locked(path) end
 ---@return string path
 function fs.tempdir() end
 

@@ -160,6 +160,46 @@ others() {
     equal "$name: deleted after $ms ms" "$(of "$id" id)" ""
 }
 
+# A script of the operator's own, with --work-dir: its steps are done once, however often it is killed.
+own_script() {
+    local ms=$1 id i
+    id=$(printf '%08x' $((0x0a5c0000 + RANDOM * 32768 + RANDOM)))
+    mkdir "$work/own-$ms" && cd "$work/own-$ms" || exit 1
+    local work=$PWD
+    source_of "own-$ms" "$id"
+    cat >grow.lua <<'LUA'
+local aura, run = require "aura", require "run"
+return {
+    summary = "Give an instance more memory.",
+    effect = "change",
+    args = { { "instance", "id", "id of the instance" } },
+    run = function(args)
+        local job = run.open(nil, { input = args })
+        local before = job:step("look", function() return aura.get(args.instance).memory end)
+        job:step("grow", { settle = function()
+            local now = aura.wait_for_status(args.instance, "running").memory
+            return now == before and { again = true } or { done = now }
+        end }, function()
+            aura.patch(args.instance, { memory = "16GB", storage = "32GB" })
+            return aura.wait_for_status(args.instance, "running").memory
+        end)
+        return job:finish { before = before, after = job:step("look again", function()
+            return aura.get(args.instance).memory
+        end) }
+    end,
+}
+LUA
+    for ((i = 1; i <= 3; i++)); do
+        killed_at_time $((ms * i)) "$HALO" run grow.lua "$id" --work-dir kept >/dev/null 2>&1
+    done
+    run 0 "$HALO" --json run grow.lua "$id" --work-dir=kept
+    equal "own script, $ms ms" "$(jq -r '"\(.before) \(.after)"' "$work/out")" "8GB 16GB"
+    run 0 "$HALO" runs kept
+    grep -q "^kept  *grow  *finished " "$work/out" || fail "$(cat "$work/out")"
+    run 2 "$HALO" run grow.lua other --work-dir kept
+    has "$work/err" "other input (instance)"
+}
+
 start_sandbox --speed $speed --switch rate=0,token_rate=0
 
 # How many events a journal has that was never cut off: each of them is a point.
@@ -178,6 +218,7 @@ for ((k = 1; k <= kills; k++)); do
 done
 for ((k = 1; k <= (kills + 4) / 5; k++)); do
     begin_part others "others-$k" $((RANDOM % 700))
+    begin_part own_script $((RANDOM % 300 + k))
 done
 for pid in $(jobs -rp | grep -vx "$sandbox_pid"); do
     wait "$pid"
