@@ -11,7 +11,7 @@
 #include "host.h"
 #include "modules.h"
 
-/* ---- aura_args.c: from what a script passes to what is sent; all raise `usage` errors ---- */
+/* ---- aura_args.c: from what a script passes to what is sent; all raise `usage` ---- */
 
 /* The id at arg; what: "instance id". */
 const char *hl_arg_id(lua_State *L, int arg, const char *op, const char *what);
@@ -51,7 +51,7 @@ int hl_auth(lua_State *L);
  * names, and those of aura.try. */
 void hl_open_client(lua_State *L, int functions, int trying);
 
-/* ---- ui.c: ui.confirm without remembering the answer for the run: question -> boolean ---- */
+/* ---- ui.c: ui.confirm, but the answer is good for one call only ---- */
 int hl_confirm_once(lua_State *L);
 
 /* ---- aura_wait.c: aura.wait_for_status(id, want, options) ---- */

@@ -94,7 +94,7 @@ void hl_httpd_reset(struct hl_request *r)
     /* Closing would send what an orderly end sends first. Connecting to nothing aborts.
      */
     const struct sockaddr nothing = { .sa_family = AF_UNSPEC };
-    connect(descriptor(r), &nothing, sizeof nothing);
+    (void)connect(descriptor(r), &nothing, sizeof nothing);
     r->reset = true;
     hl_httpd_resume(r);
 }
