@@ -30,7 +30,7 @@ local ENVIRONMENT = {
     { "AURA_RATE",              "requests a minute; default 125, 0 for no limit" },
     { "HALO_PROFILE",           "as --profile; comes before AURA_CLIENT_ID" },
     { "INSTANCE_ID, DUMP_FILE, WORK_DIR", "defaults of the scripts' arguments" },
-    { "AURA_CA_FILE",           "certificates to trust besides the system's" },
+    { "AURA_CA_FILE",           "a CA bundle to trust instead of the system's" },
     { "HALO_SCRIPTS, HALO_STDLIB", "as --scripts and --stdlib" },
     { "XDG_CACHE_HOME",         "the token cache is in halo under it (default ~/.cache)" },
     { "XDG_CONFIG_HOME",        "your own scripts are in halo/scripts under it (default ~/.config)" },
