@@ -27,7 +27,7 @@ int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base
     c->refs = 1;
     c->loop = loop;
     hl_http_pool_init(&c->pool, loop);
-    hl_governor_init(&c->governor, per_minute, 20);
+    hl_turns_init(&c->turns, loop, per_minute);
     size_t len = strlen(base_url);
     c->base_url = strndup(base_url, len > 0 && base_url[len - 1] == '/' ? len - 1 : len);
     c->ca_file = ca_file && *ca_file ? strdup(ca_file) : NULL;
@@ -49,7 +49,7 @@ void hl_client_unref(struct hl_client *c)
 {
     if (!c || --c->refs > 0)
         return;
-    hl_timer_stop(c->loop, &c->turn);
+    hl_turns_stop(&c->turns);
     hl_token_free(&c->token);
     hl_http_pool_free(&c->pool);
     free(c->base_url);
@@ -236,7 +236,7 @@ static void on_answer(struct hl_http *h)
     c->failures += out.counts;
     c->maybe_done = out.maybe_done;
     if (out.hold_all)
-        hl_governor_hold(&client->governor, hl_loop_now(client->loop), out.hold_ms);
+        hl_turns_hold(&client->turns, out.hold_ms);
     c->answer = a->body; /* moved: what came, also when it is a failure */
     memset(&a->body, 0, sizeof a->body);
     hl_http_reset(h);
@@ -296,74 +296,28 @@ static int start_wire(struct hl_call *c)
     return err;
 }
 
-/* ---- turns ---- */
-
-static struct hl_turns *queue_of(struct hl_call *c)
-{
-    return c->effect > HALO_READ ? &c->client->actions : &c->client->reads;
-}
-
-static void leave_turns(struct hl_call *c)
-{
-    struct hl_turns *q = queue_of(c);
-    if (c->turn_prev)
-        c->turn_prev->turn_next = c->turn_next;
-    else
-        q->first = c->turn_next;
-    if (c->turn_next)
-        c->turn_next->turn_prev = c->turn_prev;
-    else
-        q->last = c->turn_prev;
-    c->turn_prev = c->turn_next = NULL;
-    hl_timer_stop(c->client->loop, &c->timer);
-}
-
 static void leave_queues(struct hl_call *c)
 {
     hl_token_leave(&c->client->token, &c->token_wait);
-    if (c->state == HL_CALL_TURN)
-        leave_turns(c);
+    hl_turns_leave(&c->turn);
 }
 
-static void on_turn(struct hl_timer *t);
-
-/* Gives turns to those who wait, until the governor says to wait. */
-static void give_turns(struct hl_client *client)
+static void on_turn(struct hl_turn *t)
 {
-    struct hl_loop *loop = client->loop;
-    for (struct hl_call *c; (c = client->actions.first ? client->actions.first
-                                                       : client->reads.first) != NULL;) {
-        int64_t wait = hl_governor_take(&client->governor, hl_loop_now(loop));
-        if (wait > 0 && hl_timer_start(loop, &client->turn, wait, on_turn) == HALO_OK)
-            return;
-        leave_turns(c);
-        c->state = HL_CALL_WIRE;
-        step(c);
-    }
+    struct hl_call *c = (struct hl_call *)((char *)t - offsetof(struct hl_call, turn));
+    hl_timer_stop(c->client->loop, &c->timer);
+    c->state = HL_CALL_WIRE;
+    step(c);
 }
 
-static void on_turn(struct hl_timer *t)
+static void wait_for_turn(struct hl_call *c)
 {
-    give_turns((struct hl_client *)((char *)t - offsetof(struct hl_client, turn)));
-}
-
-static void join_turns(struct hl_call *c)
-{
-    struct hl_turns *q = queue_of(c);
     c->state = HL_CALL_TURN;
-    c->turn_prev = q->last;
-    if (q->last)
-        q->last->turn_next = c;
-    else
-        q->first = c;
-    q->last = c;
     if (c->timeout_ms > 0)
         sleep_then_step(c, c->timeout_ms - elapsed(c));
-    if (c->client->turn.place == 0)
-        give_turns(c->client);
+    if (c->state == HL_CALL_TURN)
+        hl_turns_wait(&c->client->turns, &c->turn, c->effect > HALO_READ, on_turn);
 }
-
-/* ---- a call's life ---- */
 
 /* One step; callbacks bring it back here. */
 static void step(struct hl_call *c)
@@ -376,7 +330,7 @@ static void step(struct hl_call *c)
     switch (c->state) {
     case HL_CALL_TOKEN:
         if (hl_token_get(&c->client->token, &c->token_wait, on_token))
-            join_turns(c);
+            wait_for_turn(c);
         else
             sleep_then_step(c, deadline(c));
         return;

@@ -3,15 +3,15 @@
  *
  *     TOKEN -> TURN -> WIRE -> DONE     with RETRY (back to TOKEN) as retry.h decides
  *
- * Turns are given as the governor allows, first come first served, actions before reads.
- * The deadline of a call runs from its first request on: waiting for the first turn is
- * not counted. A call ends by its callback exactly once, unless hl_call_end gives it up
- * before. */
+ * Turns are given as the governor allows (turns.h). The default deadline of a call runs
+ * from its first request on, so that a long queue does not fail it; a deadline that the
+ * script gave runs from the start. A call ends by its callback exactly once, unless
+ * hl_call_end gives it up before. */
 #ifndef HL_CLIENT_H
 #define HL_CLIENT_H
 
-#include "governor.h"
 #include "token.h"
+#include "turns.h"
 
 enum {
     HL_CALL_TIMEOUT_MS = 60000, /* a call's deadline unless it says otherwise */
@@ -41,11 +41,7 @@ struct hl_client {
     struct hl_loop *loop;
     struct hl_http_pool pool;
     struct hl_token token;
-    struct hl_governor governor;
-    struct hl_turns {
-        struct hl_call *first, *last;
-    } actions, reads; /* who waits for a turn */
-    struct hl_timer turn;
+    struct hl_turns turns;
     char *base_url, *ca_file;
     struct hl_accepted accepted[HL_REMEMBERED];
     unsigned accepted_next;
@@ -89,7 +85,7 @@ struct hl_call {
     enum hl_call_state state;
     struct hl_client *client;
     struct hl_token_wait token_wait;
-    struct hl_call *turn_prev, *turn_next;
+    struct hl_turn turn;
     struct hl_timer timer;
     struct hl_http http;
     unsigned generation;

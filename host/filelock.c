@@ -24,27 +24,18 @@ static int give_up(int fd, int err)
     return err;
 }
 
-static int open_retry(const char *path, int flags, mode_t mode)
-{
-    int fd;
-    do
-        fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, mode);
-    while (fd < 0 && errno == EINTR);
-    return fd;
-}
-
 int hl_filelock_open(const char *path, mode_t mode, int *fd)
 {
     struct flock lock = whole_file();
-    int flags = O_RDWR | O_APPEND;
+    int flags = O_RDWR | O_APPEND | O_NOFOLLOW | O_NOCTTY;
     bool created = false;
-    *fd = open_retry(path, flags, 0);
+    *fd = hl_fs_open(path, flags, 0);
     if (*fd < 0 && errno == ENOENT) {
-        *fd = open_retry(path, flags | O_CREAT | O_EXCL, mode & 0777);
+        *fd = hl_fs_open(path, flags | O_CREAT | O_EXCL, mode & 0777);
         created = *fd >= 0;
     }
     if (*fd < 0 && errno == EEXIST) /* another process was faster */
-        *fd = open_retry(path, flags, 0);
+        *fd = hl_fs_open(path, flags, 0);
     if (*fd < 0)
         return HALO_IO;
     if (fcntl(*fd, F_OFD_SETLK, &lock) != 0)
@@ -59,7 +50,7 @@ int hl_filelock_open(const char *path, mode_t mode, int *fd)
 int hl_filelock_held(const char *path, bool *held)
 {
     struct flock lock = whole_file();
-    int fd = open_retry(path, O_RDWR, 0);
+    int fd = hl_fs_open(path, O_RDWR | O_NOFOLLOW | O_NOCTTY, 0);
     *held = false;
     if (fd < 0)
         return HALO_IO;
@@ -70,26 +61,12 @@ int hl_filelock_held(const char *path, bool *held)
     return HALO_OK;
 }
 
-static int write_all(int fd, const char *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, data, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return HALO_IO;
-        data += n;
-        len -= (size_t)n;
-    }
-    return fsync(fd) == 0 ? HALO_OK : HALO_IO;
-}
-
 int hl_filelock_append(int fd, const void *data, size_t len)
 {
     struct stat before;
     if (fstat(fd, &before) != 0)
         return HALO_IO;
-    if (write_all(fd, data, len) == HALO_OK)
+    if (hl_fs_put(fd, data, len) == HALO_OK && fsync(fd) == 0)
         return HALO_OK;
     int saved = errno;
     if (ftruncate(fd, before.st_size) != 0)

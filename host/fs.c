@@ -37,7 +37,7 @@ static int no_memory(void)
     return HALO_NOMEM;
 }
 
-static int open_retry(const char *path, int flags, mode_t mode)
+int hl_fs_open(const char *path, int flags, mode_t mode)
 {
     int fd;
     do
@@ -55,8 +55,9 @@ static ssize_t read_some(int fd, void *data, size_t size)
     return n;
 }
 
-static int write_all(int fd, const char *data, size_t len)
+int hl_fs_put(int fd, const void *bytes, size_t len)
 {
+    const char *data = bytes;
     while (len > 0) {
         ssize_t n = write(fd, data, len);
         if (n < 0 && errno == EINTR)
@@ -83,7 +84,7 @@ static int sync_and_close(int fd)
 int hl_fs_read(const char *path, struct hl_buf *out)
 {
     char block[16 * 1024];
-    int fd = open_retry(path, O_RDONLY | O_NOCTTY, 0);
+    int fd = hl_fs_open(path, O_RDONLY | O_NOCTTY, 0);
     if (fd < 0)
         return HALO_IO;
     int err = HALO_OK;
@@ -108,7 +109,7 @@ int hl_fs_read(const char *path, struct hl_buf *out)
 
 int hl_fs_sync_dir(const char *dir)
 {
-    int fd = open_retry(dir, O_RDONLY | O_DIRECTORY, 0);
+    int fd = hl_fs_open(dir, O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0)
         return HALO_IO;
     return sync_and_close(fd);
@@ -150,13 +151,13 @@ static int write_temp(const char *path, const void *data, size_t len, mode_t mod
             *temp = NULL;
             return no_memory();
         }
-        fd = open_retry(*temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode & 0777);
+        fd = hl_fs_open(*temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode & 0777);
         if (fd < 0 && errno != EEXIST)
             return HALO_IO;
     }
     if (fd < 0)
         return HALO_IO;
-    if (fchmod(fd, mode & 0777) != 0 || write_all(fd, data, len) != HALO_OK) {
+    if (fchmod(fd, mode & 0777) != 0 || hl_fs_put(fd, data, len) != HALO_OK) {
         close_quietly(fd);
         unlink_quietly(*temp);
         return HALO_IO;
@@ -185,20 +186,20 @@ int hl_fs_append(const char *path, const void *data, size_t len, mode_t mode)
     struct stat before;
     bool created = false;
     int flags = O_WRONLY | O_APPEND | O_NOFOLLOW;
-    int fd = open_retry(path, flags, 0);
+    int fd = hl_fs_open(path, flags, 0);
     if (fd < 0 && errno == ENOENT) {
-        fd = open_retry(path, flags | O_CREAT | O_EXCL, mode & 0777);
+        fd = hl_fs_open(path, flags | O_CREAT | O_EXCL, mode & 0777);
         created = fd >= 0;
     }
     if (fd < 0 && errno == EEXIST) /* another process was faster */
-        fd = open_retry(path, flags, 0);
+        fd = hl_fs_open(path, flags, 0);
     if (fd < 0)
         return HALO_IO;
     if (fstat(fd, &before) != 0 || (created && fchmod(fd, mode & 0777) != 0)) {
         close_quietly(fd);
         return HALO_IO;
     }
-    if (write_all(fd, data, len) != HALO_OK) {
+    if (hl_fs_put(fd, data, len) != HALO_OK) {
         int saved = errno;
         if (ftruncate(fd, before.st_size) != 0)
             errno = saved; /* nothing more can be done; the first failure is the one to
@@ -251,7 +252,7 @@ static int pump(int in, int out)
         ssize_t n = read_some(in, block, BLOCK);
         if (n == 0)
             break;
-        err = n < 0 ? HALO_IO : write_all(out, block, (size_t)n);
+        err = n < 0 ? HALO_IO : hl_fs_put(out, block, (size_t)n);
     }
     free(block);
     return err;
@@ -260,7 +261,7 @@ static int pump(int in, int out)
 int hl_fs_copy(const char *from, const char *to)
 {
     struct stat st;
-    int in = open_retry(from, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+    int in = hl_fs_open(from, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
     if (in < 0)
         return HALO_IO;
     if (fstat(in, &st) != 0 || !S_ISREG(st.st_mode)) {
@@ -268,7 +269,7 @@ int hl_fs_copy(const char *from, const char *to)
         close_quietly(in);
         return HALO_IO;
     }
-    int out = open_retry(to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, st.st_mode & 0777);
+    int out = hl_fs_open(to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, st.st_mode & 0777);
     if (out < 0) {
         close_quietly(in);
         return HALO_IO;
@@ -304,7 +305,7 @@ static int rename_new(const char *from, const char *to)
 
 static int sync_file(const char *path)
 {
-    int fd = open_retry(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+    int fd = hl_fs_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
     if (fd < 0)
         return HALO_IO;
     int err = fsync(fd) == 0 ? HALO_OK : HALO_IO;
@@ -352,7 +353,7 @@ int hl_fs_sha256(const char *path, char hex[65])
 {
     unsigned char sum[EVP_MAX_MD_SIZE];
     unsigned int len = 0;
-    int fd = open_retry(path, O_RDONLY | O_NOCTTY, 0);
+    int fd = hl_fs_open(path, O_RDONLY | O_NOCTTY, 0);
     if (fd < 0)
         return HALO_IO;
     char *block = malloc(BLOCK);

@@ -38,6 +38,12 @@ int hl_fs_copy(const char *from, const char *to);
 /* SHA-256 of a file as 64 lower-case hex digits and a NUL. */
 int hl_fs_sha256(const char *path, char hex[65]);
 
+/* open(2), close-on-exec and not ended by a signal: a descriptor, or -1 with errno. */
+int hl_fs_open(const char *path, int flags, mode_t mode);
+
+/* Writes all of it, without a sync. */
+int hl_fs_put(int fd, const void *bytes, size_t len);
+
 /* fsyncs a directory; hl_fs_sync_parent the one that holds path. */
 int hl_fs_sync_dir(const char *dir);
 int hl_fs_sync_parent(const char *path);

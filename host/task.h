@@ -69,9 +69,18 @@ void hl_task_cancel(struct hl_task *t);
 /* Ends it where it stands; its closers run but may not wait. */
 void hl_task_kill(struct hl_task *t);
 
+/* Its thread has returned, or failed with the LUA_ERR* in status, and holds so many
+ * values. */
+void hl_task_finish(struct hl_task *t, int values, int status);
+
 /* Registers w to be woken when t ends. HALO_OK or HALO_NOMEM. */
 int hl_task_join(struct hl_task *t, struct hl_wait *w);
 void hl_task_unjoin(struct hl_task *t, struct hl_wait *w);
+
+/* Queues a task to be resumed, or takes it out of the queue. Fine when it is (not) in it.
+ */
+void hl_sched_ready(struct hl_task *t);
+void hl_sched_unready(struct hl_task *t);
 
 /* Resumes every task that was ready when called. Returns how many. */
 int hl_sched_run(struct hl_sched *s);

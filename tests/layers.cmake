@@ -8,7 +8,7 @@ set(LAYERS
   "err buf governor retry pace status baseurl |"
   "fs filelock tokencache | openssl"
   "loop     | curl"
-  "child    |"
+  "child turns |"
   "profile secretcommand |"
   "http     | curl"
   "answer   | jansson"
