@@ -1,6 +1,8 @@
 -- For the tests of the primitives: the emulator of sandbox_box.lua behind real HTTP, in this very process. Its clock
--- is the test's, and goes on by `step` seconds with every request, so that nothing waits for real.
+-- is the test's, and goes on by `step` seconds with every request, so that nothing waits for real; a box that is
+-- `real` has the time of day, for answers that hold a date. One that is `one_each` closes every connection.
 local aura = require "aura"
+local clock = require "clock"
 local httpd = require "httpd"
 local json = require "json"
 local lu = require "luaunit"
@@ -37,8 +39,22 @@ end
 local Box = {}
 Box.__index = Box
 
+---Lets a box answer on a port of its own, beside all others, until its `close`.
+local function serve_apart(b)
+    b.http = httpd.listen {}
+    b.base_url = "http://127.0.0.1:" .. b.http.port
+    b.serving = task.spawn(function()
+        local req = b.http:next()
+        while req do
+            b:answer(req)
+            req = b.http:next()
+        end
+    end)
+end
+
 ---A fresh emulator that answers from now on, with a client `c` of its own.
----@param options table? as for require "sandbox".new; limits of tokens and requests are off unless switched on
+---@param options table? as for require "sandbox".new, and `apart`, to have several at a time (close them);
+---  limits of tokens and requests are off unless switched on
 function M.start(options)
     options = options or {}
     options.switches = options.switches or {}
@@ -47,23 +63,48 @@ function M.start(options)
     setmetatable(Box, getmetatable(self))
     setmetatable(self, Box)
     self.step, self.log, self.used = 0, {}, self.service:issued()
+    if options.apart then
+        serve_apart(self)
+    else
+        current, serving = self, serving or task.spawn(serve)
+    end
     self.c = self:client()
-    current, serving = self, serving or task.spawn(serve)
     return self
+end
+
+---The end of a box that is apart.
+function Box:close()
+    self.http:close()
+    self.serving:wait()
 end
 
 ---Another client; every one may send 20 requests at once before it is slowed down.
 function Box:client(id, secret)
-    return aura.auth { base_url = M.base_url, client_id = id or "sandbox", client_secret = secret or "sandbox" }
+    return aura.auth { base_url = self.base_url or M.base_url, client_id = id or "sandbox",
+        client_secret = secret or "sandbox" }
+end
+
+---Leaves a request unanswered, for as long as the client waits and no longer than so many seconds.
+local function hang(req, seconds)
+    local ends = clock.monotonic() + seconds
+    while req:connected() and clock.monotonic() < ends do
+        task.sleep(0.05)                -- there is nothing that tells when a client goes away
+    end
+    req:reply(503, {}, "", { reset = true })
 end
 
 function Box:answer(req)
     local token = req.path == "/oauth/token"
-    self.at = self.at + (token and 0 or self.step)
-    local status, headers, text = self.service:handle(req)
+    self.at = self.real and clock.now() or self.at + (token and 0 or self.step)
+    local status, headers, text, transport = self.service:handle(req)
     self.log[#self.log + 1] = { what = req.method .. " " .. req.path, query = req.query, body = req.body,
         sent = req.headers, status = status, headers = headers, text = text, token = token }
-    req:reply(status, headers, text)
+    headers.Connection = self.one_each and "close" or nil
+    if transport and transport.hang then
+        task.spawn(hang, req, transport.hang)
+    else
+        req:reply(status, headers, text, transport)
+    end
 end
 
 ---The last thing that was asked over HTTP, tokens aside; and how many there were.
