@@ -40,6 +40,7 @@ struct call {
     struct hl_wait wait;
     struct hl_call call;
     const struct endpoint *endpoint; /* NULL: aura.request */
+    bool answer_matters;             /* the answer cannot be asked for again */
 };
 
 static int call_close(lua_State *L)
@@ -86,16 +87,15 @@ static void push_value(lua_State *L, struct call *u)
             lua_pop(L, 1);
         return;
     }
-    bool read = c->effect == HALO_READ,
-         matters = u->endpoint && u->endpoint->answer_matters;
-    if (!read && !matters) {
+    bool read = c->effect == HALO_READ;
+    if (!read && !u->answer_matters) {
         lua_newtable(L); /* it was accepted; that is all there is to know */
         return;
     }
-    if (whole)
-        snprintf(c->failure.message, sizeof c->failure.message, "it holds no \"data\"");
-    else
+    if (!whole)
         hl_answer_error(hl_buf_text(&c->answer), c->answer.len, &c->failure);
+    if (!c->failure.message[0])
+        snprintf(c->failure.message, sizeof c->failure.message, "it holds no \"data\"");
     c->failure.err = read ? HALO_API : HALO_AMBIGUOUS;
     char text[sizeof c->failure.message];
     snprintf(text, sizeof text, "%s, but its answer cannot be read: %.400s",
@@ -184,6 +184,7 @@ static struct call *new_call(lua_State *L, const struct endpoint *e, int *first)
     luaL_setmetatable(L, CALL);
     lua_toclose(L, -1);
     u->endpoint = e;
+    u->answer_matters = e && e->answer_matters;
     return u;
 }
 
@@ -234,14 +235,17 @@ static int l_request(lua_State *L)
                !strchr("\"\\#<>", path[i]);
     if (!good)
         hl_raise(L, HALO_USAGE, "request",
-                 "not a path: it begins with one '/', such as /v1/instances, and is "
-                 "percent-encoded");
-    u->endpoint = NULL;
+                 "not a path such as /v1/instances: it begins with one '/', and holds no "
+                 "blank, '%', '..' or '//'");
     const struct endpoint *known = hl_endpoint_of(c->method, path);
     c->effect = known                    ? known->effect
                 : c->method == HL_GET    ? HALO_READ
                 : c->method == HL_DELETE ? HALO_DESTROY
                                          : HALO_CHANGE;
+    if (known) { /* what holds for the endpoint holds for it by this way, too */
+        u->answer_matters = known->answer_matters;
+        c->refuses_with_500 = known->refuses_with_500;
+    }
     c->path = strdup(path);
     if (!c->path)
         return hl_raise(L, HALO_NOMEM, "request", "%s", halo_strerror(HALO_NOMEM));

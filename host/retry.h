@@ -1,18 +1,21 @@
 /* What to do after one request of a call has ended: the whole of the failure semantics,
  * as one pure function. The rules:
  *
- *   2xx                            done
- *   401, 403                       renew the token and send again, once; then fail
- *   429, 503 with Retry-After      send again (nothing has happened), any method
- *   could not connect              send again, any method
- *   certificate refused, bad URL   fail at once, any method
- *   408, 500, 502, 503, 504 or     GET, DELETE and POSTs that only read: send again.
- *   sent and no answer             POST, PATCH: fail as `ambiguous`. A 500 or a 504 is no
- * proof that nothing happened: a gateway says 502 and 504 while the service behind it
- * carries the request out. 409 ongoing-database-operation wait 2 to 10 s and send again
- * until the deadline, any method 404, 410 to a DELETE that was  done, note HL_NOTE_GONE:
- * it was our own DELETE whose answer sent before without an answer  got lost anything
- * else                  fail with the kind of the status (hl_status_error)
+ *   2xx                              done
+ *   401, 403                         renew the token and send again, once; then fail
+ *   429, 503 with Retry-After        send again (nothing has happened), any method
+ *   could not connect                send again, any method
+ *   certificate refused, bad URL     fail at once, any method
+ *   sent, and no answer;             GET, DELETE, POSTs that only read: send again
+ *   408, 500, 502, 503, 504          POST, PATCH: fail as `ambiguous`
+ *   any other 5xx                    POST, PATCH: `ambiguous`; others fail with its kind
+ *   409 ongoing-database-operation   wait 2 to 10 s, send again until the deadline
+ *   404, 410 to a DELETE that was    done, with HL_NOTE_GONE: it was our own DELETE, whose
+ *   sent before without an answer    answer got lost
+ *   anything else                    fail with the kind of the status (hl_status_error)
+ *
+ * A 5xx to a POST is no proof that nothing happened: a gateway says 502 and 504 while the
+ * service behind it carries the request out.
  *
  * "Send again" means exponential backoff with full jitter (500 ms doubling to 20 s), or
  * Retry-After up to 120 s; at most 6 times in all and never past the deadline, where it

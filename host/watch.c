@@ -96,6 +96,9 @@ static void on_look(struct hl_call *c)
                           sizeof status)) {
         c->failure.err = HALO_API;
         hl_answer_error(hl_buf_text(&c->answer), c->answer.len, &c->failure);
+        if (!c->failure.message[0])
+            snprintf(c->failure.message, sizeof c->failure.message,
+                     "the answer holds no instance");
     }
     bool gone = c->status == 404 || c->status == 410;
     if (c->failure.err != HALO_OK && !gone) {

@@ -250,7 +250,7 @@ test_limit() {
     local kib
     own_sandbox
     for kib in 0 1 4 23; do
-        run 1 bash -c "ulimit -f $kib; \"\$HALO\" --yes migrate $source_id --no-dump --work-dir moved-$kib 2>&1 |
+        run 1 bash -c "(ulimit -f $kib; exec \"\$HALO\" --yes migrate $source_id --no-dump --work-dir moved-$kib 2>&1) |
             cat; exit \${PIPESTATUS[0]}"
         cp out err
         kept "File too large"
