@@ -84,8 +84,7 @@ enum halo_level {
 };
 
 typedef struct halo_host halo_host; /* one Lua state, one loop; one thread at a time */
-typedef struct halo_run
-    halo_run; /* one running script; owned by its host until released */
+typedef struct halo_run halo_run;   /* one running script; its host's until released */
 struct lua_State;
 
 /* How a host is set up. Start from HALO_CONFIG_INIT; zero means the default for every

@@ -42,7 +42,8 @@
 ---@field try aura the same calls, returning nil and the error instead of raising it
 local aura = { snapshot = {}, tenant = {}, key = {} }
 
----@param options { client_id: string?, client_secret: string?, base_url: string? }
+---@param options { client_id: string?, client_secret: string?, base_url: string?, profile: string? }? what is left out
+---       comes from the environment; profile: a file in ~/.config/halo/profiles (0600)
 ---@return aura client every function as a method
 function aura.auth(options) end
 
