@@ -79,6 +79,16 @@ static void refuse(struct writer *w, const char *what)
              n > 0 ? " (at " : "", at, n > 0 ? ")" : "");
 }
 
+/* Whether the character at s needs no escape. What is written may end on a terminal: DEL and
+ * the C1 controls (U+0080 to U+009F, two bytes) are escaped like the other controls. */
+static bool is_plain(const char *s, const char *end)
+{
+    unsigned char c = (unsigned char)*s;
+    unsigned char next = s + 1 < end ? (unsigned char)s[1] : 0;
+    return c >= 0x20 && c != '"' && c != '\\' && c != 0x7F &&
+           !(c == 0xC2 && next >= 0x80 && next < 0xA0);
+}
+
 static void write_string(struct writer *w, const char *s, size_t len)
 {
     static const char SHORT[32] = {
@@ -87,7 +97,7 @@ static void write_string(struct writer *w, const char *s, size_t len)
     add_char(w, '"');
     const char *end = s + len;
     for (const char *from = s; s < end; from = s) {
-        while (s < end && (unsigned char)*s >= 0x20 && *s != '"' && *s != '\\')
+        while (s < end && is_plain(s, end))
             s++;
         add(w, from, (size_t)(s - from));
         if (s == end)
@@ -96,8 +106,9 @@ static void write_string(struct writer *w, const char *s, size_t len)
         char escape[8] = { '\\', (char)c };
         if (c < 0x20 && SHORT[c])
             escape[1] = SHORT[c];
-        else if (c < 0x20)
-            snprintf(escape, sizeof escape, "\\u%04x", c);
+        else if (c != '"' && c != '\\')
+            snprintf(escape, sizeof escape, "\\u%04x",
+                     c == 0xC2 ? (unsigned char)*s++ : c);
         add(w, escape, strlen(escape));
     }
     add_char(w, '"');

@@ -1,5 +1,6 @@
 /* The program: options, terminal, signals and the sandbox child, over halo.h alone. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -100,6 +101,8 @@ static void set_signals(void)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ,
+           SIG_IGN); /* beyond a limit of file sizes a write fails, as on a full disk */
 }
 
 /* ---- the sandbox as a child ---- */
@@ -357,6 +360,12 @@ static int run_script(struct options *o, char **words)
     return signalled && err != HALO_OK ? 128 + (int)signalled : code;
 }
 
+static FILE *open_log(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    return fd < 0 ? NULL : fdopen(fd, "a");
+}
+
 int main(int argc, char **argv)
 {
     struct options o = { .stdlib_dir = getenv("HALO_STDLIB"),
@@ -371,14 +380,15 @@ int main(int argc, char **argv)
         return usage("%s what? Name a script, or `run FILE.lua`", "run");
     if (!o.code && !words[0])
         words = help;
-    if (!o.code && strcmp(words[0], "run") == 0 && !words[1])
+    bool run = !o.code && strcmp(words[0], "run") == 0;
+    if (run && !words[1])
         return usage("%s", "run needs the path of a Lua file");
-    if (!o.code && strcmp(words[0], "run") == 0 && !strchr(words[1], '/')) {
+    if (run && !strchr(words[1], '/')) {
         static char path[4096];
         snprintf(path, sizeof path, "./%s", words[1]);
         words[1] = path;
     }
-    if (o.log_path && !(o.log = fopen(o.log_path, "ae")))
+    if (o.log_path && !(o.log = open_log(o.log_path)))
         return usage("cannot write to %s", o.log_path);
     set_signals();
     pid_t sandbox = 0;

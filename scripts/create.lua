@@ -87,7 +87,7 @@ Asked for twice, the second time is refused: the project has an instance of that
             or workdir.free_name("./create-response-" .. clock.stamp(), ".json")
         local info = fs.stat(path)
         if info and not (info.type == "file" and info.size == 0) then      -- empty: cut off before the answer
-            local old = info.type == "file" and creation.answer(path)
+            local old = info.type == "file" and creation.answer(path) or nil
             fail("usage", path .. " exists: not overwritten (choose with --save)", old and { hint =
                 ("it holds the answer for instance %s: `halo wait %s running` if that one is meant"):format(
                     old.id, old.id) })

@@ -201,6 +201,10 @@ local function step_5_delete(m)
         end
         instance.confirm_delete(m.config)
         m.yes = true
+        local info = m.dump and fs.stat(m.dump.path)      -- the question may have stood for hours
+        if m.dump and not (info and info.size == m.dump.size) then
+            fail("mismatch", m.dump.path .. " is no longer what was moved in", { op = "migrate" })
+        end
     end
     m.phase = "deleting"
     local sent = m.job:step("delete", { settle = function() return settle_delete(m) end }, function()

@@ -1,6 +1,7 @@
 ---What a migration decides, without any request: what is to be created, whether the project offers
 ---it, what cannot be carried over, and whether the new instance is what the old one was.
 local json = require "json"
+local clean = require "report".clean
 local keys = require "report".keys
 local nearest = require "args".nearest
 local size = require "size"
@@ -142,14 +143,15 @@ function M.problems(payload)
     end
     for _, field in ipairs { "memory", "storage" } do
         if present(payload[field]) and not size.valid(payload[field]) then
-            add("%s %q is not a size: supply it with %s", field, tostring(payload[field]), option(field))
+            add('%s "%s" is not a size: supply it with %s', field, clean(payload[field]), option(field))
         end
     end
     local name = payload.name
     if type(name) == "string" and present(name) then
         local length = utf8.len(name)
         if not length or length > 30 or name:match("^%s") or name:match("%s$") or name:match("%c") then
-            add("name %q is not 1 to 30 characters without blanks at its ends: supply one with --name", name)
+            add('name "%s" is not 1 to 30 characters without blanks at its ends: supply one with --name',
+                clean(name))
         end
     end
     if payload.vector_optimized and size.valid(payload.memory) and size.gb(payload.memory) < 4 then

@@ -189,7 +189,7 @@ done
 hasnt said/evil-list.out "$esc"
 
 # Each secret, in every file there is.
-find . -name '*.json' -exec sed -n 's/.*"password" *: *"\([^"]\{12,\}\).*/password \1/p' {} + >>"$known"    # lost ones too
+grep -aho '"password":"[A-Za-z0-9_-]\{12,\}' moved-cut/create-response*.json | sed 's/.*"/password /' >>"$known"    # a lost one
 sort -u "$known" -o "$known"
 passwords=$(grep -c ^password "$known")
 tokens=$(grep -c ^token "$known")
