@@ -236,7 +236,7 @@ static int l_request(lua_State *L)
     if (!good)
         hl_raise(L, HALO_USAGE, "request",
                  "not a path such as /v1/instances: it begins with one '/', and holds no "
-                 "blank, '%', '..' or '//'");
+                 "blank, '%%', '..' or '//'");
     const struct endpoint *known = hl_endpoint_of(c->method, path);
     c->effect = known                    ? known->effect
                 : c->method == HL_GET    ? HALO_READ

@@ -175,14 +175,14 @@ static void stop_sandbox(pid_t pid)
 
 /* ---- options ---- */
 
-/* Takes one of the flags that may stand anywhere. */
-static bool take_flag(struct options *o, const char *word)
+/* Takes one of the flags that may stand anywhere; name: without the dashes. */
+static bool take_flag(struct options *o, const char *name)
 {
-    bool *flag = strcmp(word, "--yes") == 0       ? &o->yes
-                 : strcmp(word, "--dry-run") == 0 ? &o->dry_run
-                 : strcmp(word, "--json") == 0    ? &o->json
-                 : strcmp(word, "--quiet") == 0   ? &o->quiet
-                                                  : NULL;
+    bool *flag = strcmp(name, "yes") == 0       ? &o->yes
+                 : strcmp(name, "dry-run") == 0 ? &o->dry_run
+                 : strcmp(name, "json") == 0    ? &o->json
+                 : strcmp(name, "quiet") == 0   ? &o->quiet
+                                                : NULL;
     if (flag)
         *flag = true;
     return flag != NULL;
@@ -194,7 +194,8 @@ static void take_flags(struct options *o, char **argv, int from)
     int to = from;
     for (bool literal = false; argv[from]; from++) {
         literal = literal || strcmp(argv[from], "--") == 0;
-        if (literal || !take_flag(o, argv[from]))
+        bool dashes = !literal && strncmp(argv[from], "--", 2) == 0;
+        if (!dashes || !take_flag(o, argv[from] + 2))
             argv[to++] = argv[from];
     }
     argv[to] = NULL;
@@ -202,10 +203,7 @@ static void take_flags(struct options *o, char **argv, int from)
 
 enum {
     OPT_SANDBOX = 256,
-    OPT_YES,
-    OPT_DRY_RUN,
-    OPT_JSON,
-    OPT_QUIET,
+    OPT_FLAG,
     OPT_LOG,
     OPT_STDLIB,
     OPT_SCRIPTS,
@@ -215,10 +213,10 @@ enum {
 };
 
 static const struct option LONG[] = { { "sandbox", no_argument, NULL, OPT_SANDBOX },
-                                      { "yes", no_argument, NULL, OPT_YES },
-                                      { "dry-run", no_argument, NULL, OPT_DRY_RUN },
-                                      { "json", no_argument, NULL, OPT_JSON },
-                                      { "quiet", no_argument, NULL, OPT_QUIET },
+                                      { "yes", no_argument, NULL, OPT_FLAG },
+                                      { "dry-run", no_argument, NULL, OPT_FLAG },
+                                      { "json", no_argument, NULL, OPT_FLAG },
+                                      { "quiet", no_argument, NULL, OPT_FLAG },
                                       { "log", required_argument, NULL, OPT_LOG },
                                       { "stdlib", required_argument, NULL, OPT_STDLIB },
                                       { "scripts", required_argument, NULL, OPT_SCRIPTS },
@@ -253,23 +251,15 @@ static int unknown_option(const char *word)
 /* Returns the exit code for an immediate end, or -1. */
 static int read_options(struct options *o, int argc, char **argv)
 {
+    int index = 0;
     opterr = 0;
-    for (int c; (c = getopt_long(argc, argv, "+:e:vh", LONG, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, "+:e:vh", LONG, &index)) != -1;) {
         switch (c) {
         case OPT_SANDBOX:
             o->sandbox = true;
             break;
-        case OPT_YES:
-            o->yes = true;
-            break;
-        case OPT_DRY_RUN:
-            o->dry_run = true;
-            break;
-        case OPT_JSON:
-            o->json = true;
-            break;
-        case OPT_QUIET:
-            o->quiet = true;
+        case OPT_FLAG:
+            take_flag(o, LONG[index].name);
             break;
         case 'v':
             o->verbose = true;

@@ -38,7 +38,9 @@ static const struct {
     { "floats come back the same", "json.decode(json.encode(math.pi)) == math.pi",
       "true" },
     { "escapes", "json.encode'\"\\\\/\\b\\f\\n\\r\\t\\1\\127'",
-      "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\x7f\"" },
+      "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u007f\"" },
+    { "C1 controls, not their neighbours", "json.encode'\\u{80}\\u{9f}\\u{a0}\\u{df}'",
+      "\"\\u0080\\u009f\u00a0\u00df\"" },
     { "bytes come back",
       "(function() local t = {} for i = 1, 255 do t[i] = string.char(i) end "
       "t = table.concat(t) return json.decode(json.encode(t)) == t end)()",
