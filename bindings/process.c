@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,8 +43,6 @@ struct run {
     bool timed_out;
     char name[80]; /* for messages */
 };
-
-extern char **environ;
 
 static void stream_close(struct stream *s)
 {
@@ -188,39 +185,6 @@ static int open_pipe(struct stream *s, int ours)
     return ends[!ours];
 }
 
-/* Starts argv with the three descriptors. 0 or an errno. */
-static int spawn(pid_t *pid, char *const argv[], int in, int out, int err)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
-    sigset_t none, pipe_signal;
-    sigemptyset(&none);
-    sigemptyset(&pipe_signal);
-    sigaddset(&pipe_signal,
-              SIGPIPE); /* the program around us ignores it; its children do not */
-    if (posix_spawn_file_actions_init(&actions) != 0)
-        return ENOMEM;
-    if (posix_spawnattr_init(&attr) != 0) {
-        posix_spawn_file_actions_destroy(&actions);
-        return ENOMEM;
-    }
-    posix_spawnattr_setsigmask(&attr, &none);
-    posix_spawnattr_setsigdefault(&attr, &pipe_signal);
-    posix_spawnattr_setpgroup(&attr, 0);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-                                        POSIX_SPAWN_SETPGROUP);
-    int number = posix_spawn_file_actions_adddup2(&actions, in, 0);
-    if (number == 0)
-        number = posix_spawn_file_actions_adddup2(&actions, out, 1);
-    if (number == 0)
-        number = posix_spawn_file_actions_adddup2(&actions, err, 2);
-    if (number == 0)
-        number = posix_spawnp(pid, argv[0], &actions, &attr, argv, environ);
-    posix_spawnattr_destroy(&attr);
-    posix_spawn_file_actions_destroy(&actions);
-    return number;
-}
-
 /* Makes the pipes and the process; watches them. 0 or an errno. */
 static int start(struct run *r, char *const argv[])
 {
@@ -228,7 +192,9 @@ static int start(struct run *r, char *const argv[])
     int out = open_pipe(&r->out, 0);
     int err = open_pipe(&r->err, 0);
     int number =
-        in < 0 || out < 0 || err < 0 ? errno : spawn(&r->pid, argv, in, out, err);
+        in < 0 || out < 0 || err < 0
+            ? errno
+            : hl_child_spawn(&r->pid, argv[0], argv, (int[]){ in, out, err }, true);
     if (in >= 0)
         close(in);
     if (out >= 0)

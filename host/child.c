@@ -2,11 +2,45 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum { CHILD_POLL_MS = 50 }; /* only where the kernel has no pidfd_open */
+
+int hl_child_spawn(pid_t *pid, const char *path, char *const argv[], const int ends[3],
+                   bool own_group)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attr;
+    sigset_t none, ignored;
+    sigemptyset(&none);
+    sigemptyset(&ignored);
+    sigaddset(&ignored, SIGPIPE);
+    sigaddset(&ignored, SIGXFSZ);
+    if (posix_spawn_file_actions_init(&actions) != 0)
+        return ENOMEM;
+    if (posix_spawnattr_init(&attr) != 0) {
+        posix_spawn_file_actions_destroy(&actions);
+        return ENOMEM;
+    }
+    posix_spawnattr_setsigmask(&attr, &none);
+    posix_spawnattr_setsigdefault(&attr, &ignored);
+    posix_spawnattr_setpgroup(&attr, 0);
+    posix_spawnattr_setflags(&attr,
+                             (short)(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                     (own_group ? POSIX_SPAWN_SETPGROUP : 0)));
+    int number = 0;
+    for (int i = 0; i < 3 && number == 0; i++)
+        if (ends[i] >= 0)
+            number = posix_spawn_file_actions_adddup2(&actions, ends[i], i);
+    if (number == 0)
+        number = posix_spawnp(pid, path, &actions, &attr, argv, environ);
+    posix_spawnattr_destroy(&attr);
+    posix_spawn_file_actions_destroy(&actions);
+    return number;
+}
 
 static void child_reap(struct hl_child *c)
 {

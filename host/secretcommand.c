@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +14,6 @@
 #include "child.h"
 
 enum { MAX_OUTPUT = 64 * 1024 };
-
-extern char **environ;
 
 struct command {
     struct hl_loop *loop; /* of its own: nothing else goes on meanwhile */
@@ -67,43 +64,16 @@ static void on_timeout(struct hl_timer *t)
     c->timed_out = c->done = true;
 }
 
-/* Starts /bin/sh -c with its stdout in `out`. 0 or an errno. */
-static int spawn(pid_t *pid, const char *command, int out)
-{
-    char *const argv[] = { "sh", "-c", (char *)command, NULL };
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
-    sigset_t none, pipe_signal;
-    sigemptyset(&none);
-    sigemptyset(&pipe_signal);
-    sigaddset(&pipe_signal, SIGPIPE); /* the program around us ignores it */
-    if (posix_spawn_file_actions_init(&actions) != 0)
-        return ENOMEM;
-    if (posix_spawnattr_init(&attr) != 0) {
-        posix_spawn_file_actions_destroy(&actions);
-        return ENOMEM;
-    }
-    /* it stays in our process group: it may ask on the terminal, and Ctrl-C ends it */
-    posix_spawnattr_setsigmask(&attr, &none);
-    posix_spawnattr_setsigdefault(&attr, &pipe_signal);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    int number = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-    if (number == 0)
-        number = posix_spawn(pid, "/bin/sh", &actions, &attr, argv, environ);
-    posix_spawnattr_destroy(&attr);
-    posix_spawn_file_actions_destroy(&actions);
-    return number;
-}
-
 /* Runs it to its end, or the time's. 0 or an errno. */
 static int run(struct command *c, const char *command, int timeout_ms)
 {
+    char *const argv[] = { "sh", "-c", (char *)command, NULL };
     int ends[2];
     pid_t pid;
     if (pipe2(ends, O_CLOEXEC) != 0)
         return errno;
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    int number = spawn(&pid, command, ends[1]);
+    int number = hl_child_spawn(&pid, "/bin/sh", argv, (int[]){ -1, ends[1], -1 }, false);
     close(ends[1]);
     if (number == 0) {
         hl_fd_watch(c->loop, &c->output, ends[0], CURL_WAIT_POLLIN, on_output);

@@ -254,4 +254,22 @@ function M.check_all_refused(common, rows)
     end
 end
 
+-- What the tables of all primitives ask for.
+
+---The id of an exportable snapshot.
+function M.snapshot(b)
+    return (b:snapshots(M.PRO))
+end
+
+---The body of a request for a key.
+function M.key_order()
+    return { key_id = "arn:aws:kms:us-east-1:1:key/2", name = "k", cloud_provider = "aws",
+        instance_type = "enterprise-db", region = "us-east-1", tenant_id = M.PLATFORM }
+end
+
+---The id of a fresh key.
+function M.new_key(b)
+    return select(2, b:post("/customer-managed-keys", M.key_order())).data.id
+end
+
 return M

@@ -9,18 +9,7 @@ local PLATFORM, LABS, PRO, PAUSED = helper.PLATFORM, helper.LABS, helper.PRO, he
 local CRITICAL, VDC, FREE = helper.CRITICAL, helper.VDC, helper.FREE
 local ONE = "/v1/instances/" .. PRO
 
-local function snapshot(b)
-    return (b:snapshots(PRO))
-end
-
-local function key_order()
-    return { key_id = "arn:aws:kms:us-east-1:1:key/2", name = "k", cloud_provider = "aws",
-        instance_type = "enterprise-db", region = "us-east-1", tenant_id = PLATFORM }
-end
-
-local function new_key(b)
-    return select(2, b:post("/customer-managed-keys", key_order())).data.id
-end
+local snapshot, key_order, new_key = helper.snapshot, helper.key_order, helper.new_key
 
 local function is_status(status)
     return function(_, value)

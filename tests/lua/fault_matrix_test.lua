@@ -22,18 +22,7 @@ for _, fault in ipairs { "lost", "reset" } do
     KNOWN[fault .. " x1 / GET"] = { kind = "value", attempts = 1, requests = 2, effects = 0 }
 end
 
-local function snapshot(b)
-    return (b:snapshots(PRO))
-end
-
-local function key_order()
-    return { key_id = "arn:aws:kms:us-east-1:1:key/2", name = "k", cloud_provider = "aws",
-        instance_type = "enterprise-db", region = "us-east-1", tenant_id = PLATFORM }
-end
-
-local function new_key(b)
-    return select(2, b:post("/customer-managed-keys", key_order())).data.id
-end
+local snapshot, key_order, new_key = helper.snapshot, helper.key_order, helper.new_key
 
 -- name, method, path of the fault, effect ("read", "change", "destroy"), arguments before the options; then `id`: the
 -- instance it is about; `doing`: its status from then on; `shows`: a status is part of the answer; `matters`: the
