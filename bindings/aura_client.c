@@ -57,10 +57,10 @@ static void on_warn(void *ud, const char *text)
     hl_log(ud, HALO_LOG_WARN, text, strlen(text));
 }
 
-static void share_token(struct halo_host *h, struct hl_client *client)
+static void share(struct halo_host *h, struct hl_client *client)
 {
     char why[512], text[640];
-    hl_token_share(&client->token, NULL, why, sizeof why);
+    hl_client_share(client, NULL, why, sizeof why);
     snprintf(text, sizeof text, "token cache: %s; it is not used", why);
     if (*why)
         on_warn(h, text);
@@ -162,7 +162,7 @@ static struct hl_client *new_client(lua_State *L, const struct wish *w)
     client->warn = on_warn;
     client->ud = h;
     if (h->cfg.token_cache)
-        share_token(h, client);
+        share(h, client);
     return client;
 }
 

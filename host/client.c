@@ -40,6 +40,14 @@ int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base
     return HALO_OK;
 }
 
+void hl_client_share(struct hl_client *c, const char *dir, char *why, size_t room)
+{
+    if (!hl_cachedir_open(&c->cache, dir, why, room))
+        return;
+    hl_token_share(&c->token, &c->cache, why, room);
+    hl_turns_share(&c->turns, &c->cache, c->base_url, c->token.client_id);
+}
+
 void hl_client_ref(struct hl_client *c)
 {
     c->refs++;
@@ -51,6 +59,7 @@ void hl_client_unref(struct hl_client *c)
         return;
     hl_turns_stop(&c->turns);
     hl_token_free(&c->token);
+    hl_cachedir_close(&c->cache);
     hl_http_pool_free(&c->pool);
     free(c->base_url);
     free(c->ca_file);
@@ -201,6 +210,20 @@ static bool renewal_is_useless(struct hl_call *c)
     return c->status == 403 && c->client->forbidden == c->generation;
 }
 
+/* After a 429. A limit that is lower than configured is worth a word. */
+static void hold_all(struct hl_client *client, int64_t ms)
+{
+    char text[160];
+    int limit = hl_turns_refused(&client->turns, ms);
+    if (limit == 0 || !client->warn)
+        return;
+    snprintf(
+        text, sizeof text,
+        "the API allows fewer requests than AURA_RATE says: going on with %d a minute",
+        limit);
+    client->warn(client->ud, text);
+}
+
 static void on_answer(struct hl_http *h)
 {
     struct hl_call *c = (struct hl_call *)((char *)h - offsetof(struct hl_call, http));
@@ -236,7 +259,7 @@ static void on_answer(struct hl_http *h)
     c->failures += out.counts;
     c->maybe_done = out.maybe_done;
     if (out.hold_all)
-        hl_turns_hold(&client->turns, out.hold_ms);
+        hold_all(client, out.hold_ms);
     c->answer = a->body; /* moved: what came, also when it is a failure */
     memset(&a->body, 0, sizeof a->body);
     hl_http_reset(h);

@@ -40,7 +40,8 @@ int hl_token_init(struct hl_token *t, struct hl_http_pool *pool, const char *bas
                : HALO_NOMEM;
 }
 
-void hl_token_share(struct hl_token *t, const char *dir, char *why, size_t room)
+void hl_token_share(struct hl_token *t, const struct hl_cachedir *dir, char *why,
+                    size_t room)
 {
     hl_tokencache_close(&t->cache);
     hl_tokencache_open(&t->cache, dir, t->url, t->client_id, t->client_secret, why, room);

@@ -1,8 +1,6 @@
 /* Tokens on disk, so that all processes of a user share one: a file per base URL, client
- * id and secret in a directory that belongs to the user alone. Whatever is not as it
- * should be (owner, mode, a symlink, a file that says something else) is not used; then
- * each process gets a token of its own. Nothing here is durable, nothing blocks, nothing
- * can fail in a way that matters. Wall clock times, in ms, are arguments. */
+ * id and secret in the cache directory. A file that is not as it should be is not used;
+ * then each process gets a token of its own. Wall clock times, in ms, are arguments. */
 #ifndef HL_TOKENCACHE_H
 #define HL_TOKENCACHE_H
 
@@ -10,24 +8,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cachedir.h"
+
 /* No token is believed to last longer: a file that says so was written before the clock
  * was set back. */
 #define HL_TOKENCACHE_MAX_MS ((int64_t)24 * 3600 * 1000)
 
 /* Zero-initialised or closed: a cache that is always empty and whose lock is free. */
 struct hl_tokencache {
-    bool open;
-    int dir;  /* checked once; everything is reached through it */
-    int lock; /* -1 unless held */
-    char key[65];
+    const struct hl_cachedir *dir; /* borrowed */
+    int lock;                      /* -1 unless held */
+    char key[HL_CACHEDIR_KEY + 1];
 };
 
-/* Opens, and makes where it is missing, DIR, or for NULL $XDG_CACHE_HOME/halo (default
- * ~/.cache/halo). False when it cannot be used. why: what the user should know about
- * that, or about the file of this key; "" when there is nothing to be said. */
-bool hl_tokencache_open(struct hl_tokencache *c, const char *dir, const char *url,
-                        const char *client_id, const char *client_secret, char *why,
-                        size_t room);
+/* dir must outlive it; one that is not open is fine. False when it cannot be used. why:
+ * what the user should know about that, or about the file of this key; "" when there is
+ * nothing to be said. */
+bool hl_tokencache_open(struct hl_tokencache *c, const struct hl_cachedir *dir,
+                        const char *url, const char *client_id, const char *client_secret,
+                        char *why, size_t room);
 void hl_tokencache_close(struct hl_tokencache *c); /* lets the lock go; fine twice */
 
 /* The token and until when to use it; *token is malloc'ed and the caller's. */

@@ -1,23 +1,66 @@
 #include "turns.h"
 
 #include <string.h>
+#include <time.h>
 
 #include <halo.h>
-
-enum { BURST = 20 }; /* requests that may go at once after a quiet time */
 
 void hl_turns_init(struct hl_turns *turns, struct hl_loop *loop, int per_minute)
 {
     memset(turns, 0, sizeof *turns);
     turns->loop = loop;
-    hl_governor_init(&turns->governor, per_minute, BURST);
+    turns->per_minute = per_minute;
+}
+
+void hl_turns_share(struct hl_turns *turns, const struct hl_cachedir *dir,
+                    const char *url, const char *client_id)
+{
+    if (turns->per_minute > 0)
+        hl_ratefile_open(&turns->file, dir, url, client_id);
 }
 
 void hl_turns_stop(struct hl_turns *turns)
 {
     if (turns->loop)
         hl_timer_stop(turns->loop, &turns->timer);
+    hl_ratefile_close(&turns->file);
 }
+
+/* ---- the count, of this process or of all ---- */
+
+/* What is shared is on the wall clock: the loop's is only this process's. */
+static int64_t now_ms(const struct hl_turns *turns)
+{
+    struct timespec ts;
+    if (!turns->file.open)
+        return hl_loop_now(turns->loop);
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static int64_t take(struct hl_turns *turns, bool action)
+{
+    bool shared = hl_ratefile_begin(&turns->file, &turns->rate);
+    int64_t wait =
+        hl_governor_take(&turns->rate, turns->per_minute, action, now_ms(turns));
+    if (shared)
+        hl_ratefile_end(&turns->file, &turns->rate);
+    return wait;
+}
+
+int hl_turns_refused(struct hl_turns *turns, int64_t hold_ms)
+{
+    bool shared = hl_ratefile_begin(&turns->file, &turns->rate);
+    int64_t now = now_ms(turns);
+    int before = hl_governor_limit(&turns->rate, turns->per_minute, now);
+    hl_governor_refused(&turns->rate, turns->per_minute, hold_ms, now);
+    int limit = hl_governor_limit(&turns->rate, turns->per_minute, now);
+    if (shared)
+        hl_ratefile_end(&turns->file, &turns->rate);
+    return limit < before ? limit : 0;
+}
+
+/* ---- the queue ---- */
 
 void hl_turns_leave(struct hl_turn *t)
 {
@@ -42,7 +85,7 @@ static void give(struct hl_turns *turns)
 {
     for (struct hl_turn *t; (t = turns->actions.first ? turns->actions.first
                                                       : turns->reads.first) != NULL;) {
-        int64_t wait = hl_governor_take(&turns->governor, hl_loop_now(turns->loop));
+        int64_t wait = take(turns, t->list == &turns->actions);
         if (wait > 0 &&
             hl_timer_start(turns->loop, &turns->timer, wait, on_timer) == HALO_OK)
             return;
@@ -68,11 +111,6 @@ void hl_turns_wait(struct hl_turns *turns, struct hl_turn *t, bool action,
     else
         t->list->first = t;
     t->list->last = t;
-    if (turns->timer.place == 0)
+    if (action || turns->timer.place == 0) /* reads may have to wait where it need not */
         give(turns);
-}
-
-void hl_turns_hold(struct hl_turns *turns, int64_t ms)
-{
-    hl_governor_hold(&turns->governor, hl_loop_now(turns->loop), ms);
 }

@@ -1,10 +1,12 @@
-/* Who may send next: those who wait for their turn, under one governor. Actions go before
- * reads, and among them first come is first served. */
+/* Who may send next: those who wait for their turn, as the governor allows. Actions go
+ * before reads, and among them first come is first served. Where it is shared, all
+ * processes of the user that have the same client id are under one limit. */
 #ifndef HL_TURNS_H
 #define HL_TURNS_H
 
 #include "governor.h"
 #include "loop.h"
+#include "ratefile.h"
 
 /* One that waits; embedded in its owner, zero-initialised. */
 struct hl_turn {
@@ -15,15 +17,20 @@ struct hl_turn {
 
 struct hl_turns {
     struct hl_loop *loop;
-    struct hl_governor governor;
-    struct hl_timer timer; /* until the governor allows the next */
+    int per_minute;
+    struct hl_rate rate;
+    struct hl_ratefile file; /* closed unless shared */
+    struct hl_timer timer;   /* until the governor allows the next */
     struct hl_turn_list {
         struct hl_turn *first, *last;
     } actions, reads;
 };
 
-/* per_minute: as hl_governor_init. */
+/* per_minute: 0 or less for no limit. */
 void hl_turns_init(struct hl_turns *turns, struct hl_loop *loop, int per_minute);
+/* Shares it with the user's other processes; without a limit there is nothing to share. */
+void hl_turns_share(struct hl_turns *turns, const struct hl_cachedir *dir,
+                    const char *url, const char *client_id);
 void hl_turns_stop(struct hl_turns *turns); /* nobody may wait any more */
 
 /* Waits for a turn; `given` may be called before this returns. */
@@ -31,7 +38,8 @@ void hl_turns_wait(struct hl_turns *turns, struct hl_turn *t, bool action,
                    void (*given)(struct hl_turn *));
 void hl_turns_leave(struct hl_turn *t); /* fine when it does not wait */
 
-/* Nobody is given a turn for so long (Retry-After). */
-void hl_turns_hold(struct hl_turns *turns, int64_t ms);
+/* The API refused a request with 429: nobody is given a turn for so long. Returns the
+ * requests a minute that are left when that taught a lower limit, otherwise 0. */
+int hl_turns_refused(struct hl_turns *turns, int64_t hold_ms);
 
 #endif

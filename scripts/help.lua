@@ -12,7 +12,7 @@ local OPTIONS = {
     { "-v",            "say more: every API call" },
     { "--log FILE",    "append one JSON line for every API call" },
     { "--profile NAME", "use the credentials in ~/.config/halo/profiles/NAME" },
-    { "--no-token-cache", "get a token of one's own; do not share it with other halo processes" },
+    { "--no-token-cache", "do not share token and request rate with the user's other halo processes" },
     { "--scripts DIR", "read bundled scripts from DIR" },
     { "--stdlib DIR",  "read Lua modules from DIR" },
     { "--version",     "print the version" },

@@ -119,8 +119,9 @@ typedef struct halo_config {
     int (*confirm)(void *ud, halo_run *run, const char *question);
     int dry_run;     /* 1: calls that change anything are refused; scripts show what they
                         would do */
-    int token_cache; /* 1: tokens are shared with the user's other processes, in files of
-                        mode 0600 in $XDG_CACHE_HOME/halo (default ~/.cache/halo) */
+    int token_cache; /* 1: tokens, and for each client id the request rate, are shared
+                        with the user's other processes, in files of mode 0600 in
+                        $XDG_CACHE_HOME/halo (default ~/.cache/halo) */
     int no_profiles; /* 1: no profile is read, also when a script or HALO_PROFILE names
                         one: credentials and base_url are those above, as for a sandbox */
 } halo_config;

@@ -13,19 +13,24 @@
 #define URL "https://api.neo4j.io/oauth/token"
 static const int64_t HOUR = INT64_C(3600000);
 
-static char dir[256]; /* fresh for every test */
+static char dir[256];            /* fresh for every test */
+static struct hl_cachedir cache; /* that directory */
 static char why[256];
 
 static int setup(void **state)
 {
     (void)state;
-    return hl_fs_tempdir(dir, sizeof dir) == HALO_OK ? 0 : -1;
+    return hl_fs_tempdir(dir, sizeof dir) == HALO_OK &&
+                   hl_cachedir_open(&cache, dir, why, sizeof why)
+               ? 0
+               : -1;
 }
 
 static int teardown(void **state)
 {
     char command[300];
     (void)state;
+    hl_cachedir_close(&cache);
     snprintf(command, sizeof command, "rm -rf '%s'", dir);
     return system(command);
 }
@@ -33,7 +38,7 @@ static int teardown(void **state)
 static struct hl_tokencache opened(const char *url, const char *id, const char *secret)
 {
     struct hl_tokencache c;
-    assert_true(hl_tokencache_open(&c, dir, url, id, secret, why, sizeof why));
+    assert_true(hl_tokencache_open(&c, &cache, url, id, secret, why, sizeof why));
     return c;
 }
 
@@ -226,7 +231,7 @@ static void test_waiting(void **state)
     /* nobody listens on port 9: the fetch itself fails */
     assert_int_equal(hl_token_init(&t, &pool, "http://127.0.0.1:9", "i", "s", NULL),
                      HALO_OK);
-    hl_token_share(&t, dir, why, sizeof why);
+    hl_token_share(&t, &cache, why, sizeof why);
     struct hl_tokencache other = opened("http://127.0.0.1:9/oauth/token", "i", "s");
     assert_true(hl_tokencache_lock(&other));
 

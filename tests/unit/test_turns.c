@@ -1,0 +1,232 @@
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <halo.h>
+
+#include "fs.h"
+#include "loop_clock.h"
+#include "turns.h"
+
+/* Eight a minute: 7 reads, 8 actions. */
+enum { ACTION = true, READ = false, RATE = 8 };
+
+static char dir[256]; /* fresh for every test */
+static struct hl_cachedir cache;
+static struct hl_loop *loop;
+
+static int setup(void **state)
+{
+    char why[256];
+    (void)state;
+    loop = new_loop();
+    *fired = '\0';
+    return hl_fs_tempdir(dir, sizeof dir) == HALO_OK &&
+                   hl_cachedir_open(&cache, dir, why, sizeof why)
+               ? 0
+               : -1;
+}
+
+static int teardown(void **state)
+{
+    char command[300];
+    (void)state;
+    hl_loop_free(loop);
+    hl_cachedir_close(&cache);
+    snprintf(command, sizeof command, "rm -rf '%s'", dir);
+    return system(command);
+}
+
+struct waiter {
+    struct hl_turn turn;
+    char name;
+};
+
+static void given(struct hl_turn *t)
+{
+    note(((struct waiter *)t)->name);
+}
+
+static void waits(struct hl_turns *turns, struct waiter *w, char name, bool action)
+{
+    *w = (struct waiter){ .name = name };
+    hl_turns_wait(turns, &w->turn, action, given);
+}
+
+static void test_order(void **state)
+{
+    static struct waiter all[20];
+    static const struct {
+        const char *name, *who, *want; /* who: capitals are actions */
+        int64_t until_ms;
+    } CASES[] = {
+        { "reads stop before the limit", "abcdefghi", "abcdefg", 1000 },
+        { "an action goes before the reads that wait", "J", "abcdefgJ", 1000 },
+        { "beyond the limit all wait", "KLm", "abcdefgJ", 62999 },
+        { "a minute later: actions first, then first come", "", "abcdefgJKLhim", 63000 },
+    };
+    struct hl_turns turns;
+    size_t n = 0;
+    (void)state;
+    hl_turns_init(&turns, loop, RATE);
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        for (const char *who = CASES[i].who; *who; who++)
+            waits(&turns, &all[n++], *who, *who < 'a');
+        while (now_ms < CASES[i].until_ms &&
+               now_ms + hl_loop_timeout(loop) <= CASES[i].until_ms)
+            hl_loop_turn(loop, -1);
+        CHECK_STR(CASES[i].name, fired, CASES[i].want);
+    }
+    waits(&turns, &all[n], 'n', READ);
+    waits(&turns, &all[n + 1], 'O', ACTION);
+    waits(&turns, &all[n + 2], 'P', ACTION);
+    hl_turns_leave(&all[n].turn);
+    hl_turns_leave(&all[n].turn); /* twice is fine */
+    hl_turns_refused(&turns, 5000);
+    for (int i = 0; i < 9; i++)
+        hl_loop_turn(loop, -1);
+    CHECK_STR("who left gets no turn", fired + 13, "nOP");
+    hl_turns_stop(&turns);
+    CHECK_END();
+}
+
+/* The only file of the directory. */
+static void rate_file(char *path, size_t room)
+{
+    char key[HL_CACHEDIR_KEY + 1];
+    assert_true(hl_cachedir_key(key, (const char *const[]){ "url", "id" }, 2));
+    snprintf(path, room, "%s/%s.rate", dir, key);
+}
+
+static struct hl_turns shared(const char *url, const char *id)
+{
+    struct hl_turns turns;
+    hl_turns_init(&turns, loop, RATE);
+    hl_turns_share(&turns, &cache, url, id);
+    return turns;
+}
+
+/* How many of ten requests go at once. */
+static int at_once(struct hl_turns *turns, bool action)
+{
+    struct waiter w[10];
+    *fired = '\0';
+    for (int i = 0; i < 10; i++)
+        waits(turns, &w[i], 'x', action);
+    for (int i = 0; i < 10; i++)
+        hl_turns_leave(&w[i].turn);
+    return (int)strlen(fired);
+}
+
+static void test_shared(void **state)
+{
+    (void)state;
+    struct hl_turns a = shared("url", "id"), b = shared("url", "id"),
+                    c = shared("url", "other"), d = shared("other", "id");
+    CHECK_EQ("the first takes what reads may", at_once(&a, READ), 7);
+    CHECK_EQ("nothing is left for the second", at_once(&b, READ), 0);
+    CHECK_EQ("but one action", at_once(&b, ACTION), 1);
+    CHECK_EQ("and that was the last", at_once(&a, ACTION), 0);
+    CHECK_EQ("another client has its own", at_once(&c, READ), 7);
+    CHECK_EQ("another service, too", at_once(&d, READ), 7);
+    hl_turns_stop(&a);
+    hl_turns_stop(&b);
+    a = shared("url", "id");
+    CHECK_EQ("it outlives processes", at_once(&a, READ), 0);
+    hl_turns_stop(&a);
+
+    CHECK_EQ("refused", hl_turns_refused(&c, 60000), 0);
+    a = shared("url", "other");
+    CHECK_EQ("all hold back", at_once(&a, ACTION), 0);
+    hl_turns_stop(&a);
+    hl_turns_stop(&c);
+    hl_turns_stop(&d);
+    CHECK_END();
+}
+
+static void test_learned(void **state)
+{
+    struct hl_turns a, b;
+    (void)state;
+    hl_turns_init(&a, loop, 125);
+    hl_turns_init(&b, loop, 125);
+    hl_turns_share(&a, &cache, "url", "id");
+    hl_turns_share(&b, &cache, "url", "id");
+    at_once(&a, READ);
+    CHECK_EQ("told the first time", hl_turns_refused(&a, 0), 25);
+    CHECK_EQ("not again", hl_turns_refused(&b, 0), 0);
+    int sum = 9; /* one of the ten was refused */
+    for (int i = 0; i < 5; i++)
+        sum += at_once(&b, ACTION);
+    CHECK_EQ("the other keeps to it", sum <= 25, true);
+    hl_turns_stop(&a);
+    hl_turns_stop(&b);
+    CHECK_END();
+}
+
+/* Files that are not what they should be. */
+static void test_bad_files(void **state)
+{
+    static const char NOISE[4096] =
+        "halo rate 1\n\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff";
+    char path[400];
+    (void)state;
+    rate_file(path, sizeof path);
+    struct hl_turns a = shared("url", "id");
+    assert_int_equal(at_once(&a, READ), 7);
+    for (size_t len = 0; len < sizeof NOISE; len += 100) {
+        assert_int_equal(hl_fs_write(path, NOISE, len, 0600), HALO_OK);
+        struct hl_turns b = shared("url", "id");
+        CHECK_EQ("as if nothing was sent", at_once(&b, READ), 7);
+        CHECK_EQ("written anew", at_once(&b, READ), 0);
+        hl_turns_stop(&b);
+    }
+    assert_int_equal(chmod(path, 0644), 0);
+    struct hl_turns b = shared("url", "id");
+    CHECK_EQ("open to others: not used", b.file.open, false);
+    CHECK_EQ("each for itself", at_once(&b, READ), 7);
+    hl_turns_stop(&b);
+    assert_int_equal(unlink(path) || symlink("/dev/null", path), 0);
+    b = shared("url", "id");
+    CHECK_EQ("a symlink: not used", b.file.open, false);
+    hl_turns_stop(&b);
+    hl_turns_stop(&a);
+    CHECK_END();
+}
+
+/* A process that was stopped while it had the lock does not stop the others. */
+static void test_lock(void **state)
+{
+    char path[400];
+    (void)state;
+    rate_file(path, sizeof path);
+    struct hl_turns a = shared("url", "id");
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0 && flock(fd, LOCK_EX) == 0);
+    CHECK_EQ("it goes on by itself", at_once(&a, READ), 7);
+    close(fd);
+    CHECK_EQ("what it sent meanwhile is not known to all", at_once(&a, ACTION), 8);
+    hl_turns_stop(&a);
+
+    struct hl_turns none;
+    hl_turns_init(&none, loop, 0);
+    hl_turns_share(&none, &cache, "url", "id");
+    CHECK_EQ("without a limit nothing is shared", none.file.open, false);
+    CHECK_EQ("and nothing waits", at_once(&none, READ), 10);
+    hl_turns_stop(&none);
+    CHECK_END();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_shared, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_learned, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bad_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_lock, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
