@@ -267,7 +267,8 @@ static int l_listen(lua_State *L)
                         errno ? strerror(errno) : "libmicrohttpd refused");
     s->port = s->mhd.get_daemon_info(s->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
     int fd = s->mhd.get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-    hl_fd_watch(s->loop, &s->watch, fd, CURL_WAIT_POLLIN, on_ready);
+    if (hl_fd_watch(s->loop, &s->watch, fd, false, on_ready) != HALO_OK)
+        return hl_raise(L, HALO_NOMEM, NULL, "%s", halo_strerror(HALO_NOMEM));
     return 1;
 }
 

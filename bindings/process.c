@@ -206,11 +206,12 @@ static int start(struct run *r, char *const argv[])
         return number;
     }
     hl_child_watch(r->loop, &r->child, r->pid, exited);
-    hl_fd_watch(r->loop, &r->out.watch, r->out.fd, CURL_WAIT_POLLIN, output_ready);
-    hl_fd_watch(r->loop, &r->err.watch, r->err.fd, CURL_WAIT_POLLIN, output_ready);
-    if (r->input)
-        hl_fd_watch(r->loop, &r->in.watch, r->in.fd, CURL_WAIT_POLLOUT, input_ready);
-    return 0;
+    bool ok =
+        hl_fd_watch(r->loop, &r->out.watch, r->out.fd, false, output_ready) == HALO_OK &&
+        hl_fd_watch(r->loop, &r->err.watch, r->err.fd, false, output_ready) == HALO_OK &&
+        (!r->input ||
+         hl_fd_watch(r->loop, &r->in.watch, r->in.fd, true, input_ready) == HALO_OK);
+    return ok ? 0 : ENOMEM;
 }
 
 /* Pushes the strings of the table at 1, then an array of them. [-0, +(n+1), e] */

@@ -233,6 +233,13 @@ int halo_timeout(const halo_host *h)
     return hl_loop_timeout(h->loop);
 }
 
+int halo_fds(const halo_host *h, int *fds, int room)
+{
+    if (room > 0)
+        fds[0] = hl_loop_fd(h->loop);
+    return 1;
+}
+
 int halo_wait(halo_run *run)
 {
     while (!run->ended) {

@@ -2,30 +2,42 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <halo.h>
 
+enum {
+    EVENTS = 64, /* taken in one turn; what is left comes in the next */
+    MAX_WAIT_MS = 1000000000
+};
+
 struct hl_loop {
     struct hl_clock clock;
     int64_t now_ms;
+    int epoll; /* stands for everything that is watched */
+    struct epoll_event events[EVENTS];
+    int events_left;
     CURLM *multi; /* made with the first transfer: most commands never need it */
     int transfers;
+    int64_t curl_at_ms; /* when curl wants to be called, on the system's clock; -1: not */
     struct hl_timer **heap; /* 1-based binary heap, earliest (at_ms, order) first */
     size_t timers, timers_room;
     uint64_t order;
-    struct hl_fd *fds;
-    size_t fd_count;
-    struct hl_fd **polled; /* what the current turn polls, in the order of waits[1...] */
-    struct curl_waitfd *waits;
-    size_t polled_count, polled_room;
     int wake_read, wake_write;
 };
+
+/* What an event belongs to: one of curl's sockets (an odd number), the wake-up, or a
+ * struct hl_fd (its address). */
+enum { WAKE_UP = 0 };
+static uint64_t of_socket(curl_socket_t fd)
+{
+    return (uint64_t)fd << 1 | 1;
+}
 
 static int64_t system_now(void *ud)
 {
@@ -37,16 +49,25 @@ static int64_t system_now(void *ud)
 
 struct hl_loop *hl_loop_new(const struct hl_clock *clock)
 {
-    int ends[2];
+    struct epoll_event wake = { .events = EPOLLIN, .data.u64 = WAKE_UP };
+    int ends[2] = { -1, -1 };
     struct hl_loop *loop = calloc(1, sizeof *loop);
     if (!loop)
         return NULL;
-    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+    loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (loop->epoll < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0 ||
+        epoll_ctl(loop->epoll, EPOLL_CTL_ADD, ends[0], &wake) != 0) {
+        for (int i = 0; i < 2; i++)
+            if (ends[i] >= 0)
+                close(ends[i]);
+        if (loop->epoll >= 0)
+            close(loop->epoll);
         free(loop);
         return NULL;
     }
     loop->wake_read = ends[0];
     loop->wake_write = ends[1];
+    loop->curl_at_ms = -1;
     if (clock)
         loop->clock = *clock;
     else
@@ -63,10 +84,14 @@ void hl_loop_free(struct hl_loop *loop)
         curl_multi_cleanup(loop->multi);
     close(loop->wake_read);
     close(loop->wake_write);
+    close(loop->epoll);
     free(loop->heap);
-    free(loop->polled);
-    free(loop->waits);
     free(loop);
+}
+
+int hl_loop_fd(const struct hl_loop *loop)
+{
+    return loop->epoll;
 }
 
 int64_t hl_loop_now(const struct hl_loop *loop)
@@ -167,87 +192,69 @@ static int fire_timers(struct hl_loop *loop)
 
 /* ---- descriptors ---- */
 
-void hl_fd_watch(struct hl_loop *loop, struct hl_fd *f, int fd, short events,
-                 void (*ready)(struct hl_fd *))
+/* Watches a descriptor for other events, or for the first time. curl may have closed one
+ * behind our back, and the system given its number to another. */
+static int watch(struct hl_loop *loop, int fd, uint32_t events, uint64_t of)
 {
+    struct epoll_event e = { .events = events, .data.u64 = of };
+    if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &e) == 0 ||
+        (errno == EEXIST && epoll_ctl(loop->epoll, EPOLL_CTL_MOD, fd, &e) == 0))
+        return HALO_OK;
+    return HALO_NOMEM;
+}
+
+static void unwatch(struct hl_loop *loop, int fd, uint64_t of)
+{
+    epoll_ctl(loop->epoll, EPOLL_CTL_DEL, fd, &(struct epoll_event){ 0 });
+    for (int i = 1; i <= loop->events_left; i++) /* it may go away during this turn */
+        if (loop->events[EVENTS - i].data.u64 == of)
+            loop->events[EVENTS - i].events = 0;
+}
+
+int hl_fd_watch(struct hl_loop *loop, struct hl_fd *f, int fd, bool write,
+                void (*ready)(struct hl_fd *))
+{
+    if (f->watched && f->fd != fd)
+        hl_fd_unwatch(loop, f);
     f->fd = fd;
-    f->events = events;
     f->ready = ready;
-    if (f->watched)
-        return;
-    f->watched = true;
-    f->prev = NULL;
-    f->next = loop->fds;
-    if (loop->fds)
-        loop->fds->prev = f;
-    loop->fds = f;
-    loop->fd_count++;
+    int err = watch(loop, fd, write ? EPOLLOUT : EPOLLIN, (uintptr_t)f);
+    f->watched = err == HALO_OK;
+    return err;
 }
 
 void hl_fd_unwatch(struct hl_loop *loop, struct hl_fd *f)
 {
-    if (!f->watched)
-        return;
+    if (f->watched)
+        unwatch(loop, f->fd, (uintptr_t)f);
     f->watched = false;
-    if (f->prev)
-        f->prev->next = f->next;
-    else
-        loop->fds = f->next;
-    if (f->next)
-        f->next->prev = f->prev;
-    loop->fd_count--;
-    for (size_t i = 0; i < loop->polled_count;
-         i++) /* its memory may go away during this turn */
-        if (loop->polled[i] == f)
-            loop->polled[i] = NULL;
-}
-
-/* Fills waits[] with the wake-up pipe and every watched descriptor. */
-static int collect_fds(struct hl_loop *loop)
-{
-    if (loop->fd_count + 1 > loop->polled_room) {
-        size_t room = loop->fd_count + 16;
-        struct hl_fd **polled = realloc(loop->polled, room * sizeof *polled);
-        if (polled)
-            loop->polled = polled;
-        struct curl_waitfd *waits = realloc(loop->waits, room * sizeof *waits);
-        if (waits)
-            loop->waits = waits;
-        if (!polled || !waits)
-            return HALO_NOMEM;
-        loop->polled_room = room;
-    }
-    loop->polled_count = 0;
-    loop->waits[0] =
-        (struct curl_waitfd){ .fd = loop->wake_read, .events = CURL_WAIT_POLLIN };
-    for (struct hl_fd *f = loop->fds; f; f = f->next) {
-        loop->polled[loop->polled_count++] = f;
-        loop->waits[loop->polled_count] =
-            (struct curl_waitfd){ .fd = f->fd, .events = f->events };
-    }
-    return HALO_OK;
-}
-
-static int run_ready_fds(struct hl_loop *loop)
-{
-    int ran = 0;
-    if (loop->waits[0].revents) {
-        char drain[64];
-        while (read(loop->wake_read, drain, sizeof drain) == (ssize_t)sizeof drain)
-            ;
-    }
-    for (size_t i = 0; i < loop->polled_count; i++) {
-        struct hl_fd *f = loop->polled[i];
-        if (f && loop->waits[i + 1].revents) {
-            f->ready(f);
-            ran++;
-        }
-    }
-    loop->polled_count = 0;
-    return ran;
 }
 
 /* ---- transfers ---- */
+
+/* curl says what to watch a socket of its own for. Here and in on_curl_timer nothing is
+ * done but to note it. */
+static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *ud, void *own)
+{
+    struct hl_loop *loop = ud;
+    (void)easy;
+    (void)own;
+    if (what == CURL_POLL_REMOVE) {
+        unwatch(loop, fd, of_socket(fd));
+        return 0;
+    }
+    uint32_t events =
+        (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
+    return watch(loop, fd, events, of_socket(fd)) == HALO_OK ? 0 : -1;
+}
+
+static int on_curl_timer(CURLM *multi, long ms, void *ud)
+{
+    struct hl_loop *loop = ud;
+    (void)multi;
+    loop->curl_at_ms = ms < 0 ? -1 : system_now(NULL) + ms;
+    return 0;
+}
 
 int hl_transfer_start(struct hl_loop *loop, struct hl_transfer *t)
 {
@@ -257,6 +264,10 @@ int hl_transfer_start(struct hl_loop *loop, struct hl_transfer *t)
             return HALO_NOMEM;
         curl_multi_setopt(loop->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
         curl_multi_setopt(loop->multi, CURLMOPT_MAX_HOST_CONNECTIONS, 8L);
+        curl_multi_setopt(loop->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
+        curl_multi_setopt(loop->multi, CURLMOPT_SOCKETDATA, loop);
+        curl_multi_setopt(loop->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
+        curl_multi_setopt(loop->multi, CURLMOPT_TIMERDATA, loop);
     }
     curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
     if (curl_multi_add_handle(loop->multi, t->easy) != CURLM_OK)
@@ -275,12 +286,26 @@ void hl_transfer_stop(struct hl_loop *loop, struct hl_transfer *t)
     curl_multi_remove_handle(loop->multi, t->easy);
 }
 
+/* Called neither too late nor, as curl then would not ask again, too early for good. */
+static void call_curl_in_time(struct hl_loop *loop)
+{
+    int left;
+    if (loop->curl_at_ms < 0 || loop->curl_at_ms > system_now(NULL))
+        return;
+    loop->curl_at_ms = -1;
+    curl_multi_socket_action(loop->multi, CURL_SOCKET_TIMEOUT, 0, &left);
+    long ms = -1;
+    if (loop->curl_at_ms < 0 && curl_multi_timeout(loop->multi, &ms) == CURLM_OK &&
+        ms >= 0)
+        loop->curl_at_ms = system_now(NULL) + (ms > 0 ? ms : 1);
+}
+
 static int finish_transfers(struct hl_loop *loop)
 {
     int ran = 0, left = 0;
     if (!loop->multi)
         return 0;
-    curl_multi_perform(loop->multi, &left);
+    call_curl_in_time(loop);
     for (CURLMsg *msg; (msg = curl_multi_info_read(loop->multi, &left)) != NULL;) {
         if (msg->msg != CURLMSG_DONE)
             continue;
@@ -297,67 +322,83 @@ static int finish_transfers(struct hl_loop *loop)
 
 /* ---- the turn ---- */
 
+/* ms until the next timer or curl's own; -1: neither waits. */
 static int64_t until_timer(const struct hl_loop *loop)
 {
-    if (loop->timers == 0)
-        return -1;
-    int64_t left = loop->heap[1]->at_ms - loop->clock.now(loop->clock.ud);
-    return left > 0 ? left : 0;
+    int64_t left = -1;
+    if (loop->timers > 0)
+        left = loop->heap[1]->at_ms - loop->clock.now(loop->clock.ud);
+    if (loop->timers > 0 && left < 0)
+        left = 0;
+    if (loop->curl_at_ms >= 0 && loop->transfers > 0) {
+        int64_t curl = loop->curl_at_ms - system_now(NULL);
+        if (left < 0 || curl < left)
+            left = curl > 0 ? curl : 0;
+    }
+    return left;
 }
 
 int hl_loop_timeout(struct hl_loop *loop)
 {
     int64_t left = until_timer(loop);
-    long curl_ms = -1;
-    if (loop->multi && loop->transfers > 0)
-        curl_multi_timeout(loop->multi, &curl_ms);
-    if (curl_ms >= 0 && (left < 0 || curl_ms < left))
-        left = curl_ms;
-    return left > 1000000000 ? 1000000000 : (int)left;
+    return left > MAX_WAIT_MS ? MAX_WAIT_MS : (int)left;
 }
 
-static short poll_events(short curl_events)
+/* The one place that blocks. Answers how many events there are, at the end of events[]. */
+static int block(struct hl_loop *loop, int64_t wait)
 {
-    return (short)((curl_events & CURL_WAIT_POLLIN ? POLLIN : 0) |
-                   (curl_events & CURL_WAIT_POLLOUT ? POLLOUT : 0));
+    struct epoll_event taken[EVENTS];
+    int timeout = wait > MAX_WAIT_MS ? MAX_WAIT_MS : (int)wait;
+    int n = epoll_wait(loop->epoll, taken, EVENTS, timeout);
+    if (n > 0)
+        memcpy(loop->events + EVENTS - n, taken, (size_t)n * sizeof *taken);
+    return n > 0 ? n : 0; /* a signal ends it, too */
 }
 
-/* The one place that blocks. */
-static void block(struct hl_loop *loop, int timeout_ms)
+static void drain_wake_up(struct hl_loop *loop)
 {
-    unsigned count = (unsigned)loop->polled_count + 1;
-    if (loop->multi) {
-        curl_multi_poll(loop->multi, loop->waits, count, timeout_ms, NULL);
-        return;
+    char drain[64];
+    while (read(loop->wake_read, drain, sizeof drain) == (ssize_t)sizeof drain)
+        ;
+}
+
+static int handle(struct hl_loop *loop, const struct epoll_event *e)
+{
+    int left;
+    if (e->events == 0) /* no longer watched */
+        return 0;
+    if (e->data.u64 == WAKE_UP) {
+        drain_wake_up(loop);
+    } else if (e->data.u64 & 1) {
+        int what = (e->events & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
+                   (e->events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+                   (e->events & EPOLLERR ? CURL_CSELECT_ERR : 0);
+        curl_multi_socket_action(loop->multi, (curl_socket_t)(e->data.u64 >> 1), what,
+                                 &left);
+    } else {
+        struct hl_fd *f = (struct hl_fd *)(uintptr_t)e->data.u64;
+        f->ready(f);
+        return 1;
     }
-    struct pollfd few[16], *fds = count <= 16 ? few : calloc(count, sizeof *fds);
-    if (!fds)
-        return; /* nothing is marked ready; the next turn tries again */
-    for (unsigned i = 0; i < count; i++)
-        fds[i] = (struct pollfd){ .fd = loop->waits[i].fd,
-                                  .events = poll_events(loop->waits[i].events) };
-    if (poll(fds, count, timeout_ms) > 0)
-        for (unsigned i = 0; i < count; i++)
-            loop->waits[i].revents = fds[i].revents;
-    if (fds != few)
-        free(fds);
+    return 0;
 }
 
 int hl_loop_turn(struct hl_loop *loop, int max_wait_ms)
 {
-    if (collect_fds(loop) != HALO_OK)
-        return 0;
+    int ran = 0;
     int64_t wait = until_timer(loop);
     if (wait < 0 || (max_wait_ms >= 0 && max_wait_ms < wait))
-        wait = max_wait_ms < 0 && wait < 0 ? 1000000000 : max_wait_ms;
-    if (loop->clock.skip && loop->transfers == 0 && wait > 0) {
+        wait = max_wait_ms;
+    if (loop->clock.skip && loop->transfers == 0 && wait != 0) {
         if (loop->timers > 0 && (max_wait_ms < 0 || until_timer(loop) <= max_wait_ms))
             loop->clock.skip(loop->clock.ud, loop->heap[1]->at_ms);
         wait = 0;
     }
-    block(loop, wait > 1000000000 ? 1000000000 : (int)wait);
+    for (loop->events_left = block(loop, wait); loop->events_left > 0;) {
+        struct epoll_event e = loop->events[EVENTS - loop->events_left--];
+        ran += handle(loop, &e);
+    }
     loop->now_ms = loop->clock.now(loop->clock.ud);
-    int ran = finish_transfers(loop);
-    ran += run_ready_fds(loop);
+    ran += finish_transfers(loop);
     return ran + fire_timers(loop);
 }

@@ -1,5 +1,5 @@
-/* The event loop: curl_multi, timers, watched descriptors (child.h: processes) and a
- * wake-up. hl_loop_turn is the only place in halo that blocks. Callbacks run inside a
+/* The event loop: epoll, curl_multi, timers, watched descriptors (child.h: processes) and
+ * a wake-up. hl_loop_turn is the only place in halo that blocks. Callbacks run inside a
  * turn, never from inside curl; they may start and stop anything. Times are milliseconds
  * of a monotonic clock. */
 #ifndef HL_LOOP_H
@@ -40,6 +40,10 @@ int hl_loop_turn(struct hl_loop *loop, int max_wait_ms);
 /* ms until the next timer or curl's own: 0 now, -1 never. */
 int hl_loop_timeout(struct hl_loop *loop);
 
+/* A descriptor that is readable whenever a turn has something to do before that time. It
+ * is the same as long as the loop lives, and the loop's. */
+int hl_loop_fd(const struct hl_loop *loop);
+
 /* Makes a blocked turn return. Any thread, any signal handler. */
 void hl_loop_wakeup(struct hl_loop *loop);
 
@@ -60,13 +64,13 @@ void hl_timer_stop(struct hl_loop *loop, struct hl_timer *t); /* fine when not a
  */
 struct hl_fd {
     int fd;
-    short events; /* CURL_WAIT_POLLIN | CURL_WAIT_POLLOUT; may be changed while watched */
     bool watched;
-    void (*ready)(struct hl_fd *f);
-    struct hl_fd *prev, *next;
+    void (*ready)(struct hl_fd *f); /* also when the other end is gone */
 };
-void hl_fd_watch(struct hl_loop *loop, struct hl_fd *f, int fd, short events,
-                 void (*ready)(struct hl_fd *));
+/* Watches for reading, or for writing; may be called again to change what is watched.
+ * HALO_OK or HALO_NOMEM: the system cannot watch it (more). */
+int hl_fd_watch(struct hl_loop *loop, struct hl_fd *f, int fd, bool write,
+                void (*ready)(struct hl_fd *));
 void hl_fd_unwatch(struct hl_loop *loop, struct hl_fd *f); /* fine when not watched */
 
 /* ---- transfers: `done` is called from hl_loop_turn after curl has let go of the handle

@@ -177,6 +177,13 @@ HALO_EXPORT int halo_step(halo_host *h, int max_wait_ms);
  * other threads can make one due. */
 HALO_EXPORT int halo_timeout(const halo_host *h);
 
+/* For a loop of your own (epoll, libuv, GLib, ...): writes the descriptors to watch for
+ * reading into fds, at most `room` of them, and returns how many there are. It is one
+ * (an epoll descriptor that stands for everything the host waits for), the same as long
+ * as the host lives and owned by it. When it is readable, or halo_timeout has passed,
+ * call halo_step(h, 0), and then ask halo_timeout again. */
+HALO_EXPORT int halo_fds(const halo_host *h, int *fds, int room);
+
 /* Steps until the run has ended. Returns 0 or its error. */
 HALO_EXPORT int halo_wait(halo_run *run);
 

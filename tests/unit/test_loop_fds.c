@@ -40,7 +40,7 @@ static struct pipe_letter *new_pipe(struct hl_loop *loop, char name, bool filled
     p->write_end = ends[1];
     if (filled)
         assert_int_equal(write(p->write_end, "x", 1), 1);
-    hl_fd_watch(loop, &p->fd, p->read_end, CURL_WAIT_POLLIN, on_pipe);
+    assert_int_equal(hl_fd_watch(loop, &p->fd, p->read_end, false, on_pipe), HALO_OK);
     return p;
 }
 
@@ -61,7 +61,7 @@ static void on_pipe(struct hl_fd *f)
     note(p->name);
     if (p->watches) {
         struct pipe_letter *w = p->watches;
-        hl_fd_watch(w->loop, &w->fd, w->read_end, CURL_WAIT_POLLIN, on_pipe);
+        hl_fd_watch(w->loop, &w->fd, w->read_end, false, on_pipe);
     }
     assert_int_equal(read(p->read_end, &c, 1), 1);
     if (p->frees) {
@@ -87,12 +87,20 @@ static void test_descriptors(void **state)
     hl_fd_unwatch(loop, &b->fd);
     assert_int_equal(write(b->write_end, "x", 1), 1);
     CHECK_EQ("not watched", hl_loop_turn(loop, 0), 0);
-    hl_fd_watch(loop, &b->fd, b->read_end, 0, on_pipe);
-    CHECK_EQ("watched for nothing", hl_loop_turn(loop, 0), 0);
-    b->fd.events = CURL_WAIT_POLLIN;
-    CHECK_EQ("events may change", hl_loop_turn(loop, 0), 1);
-    hl_fd_watch(loop, &b->fd, a->write_end, CURL_WAIT_POLLOUT, on_pipe);
-    CHECK_EQ("and the descriptor", b->fd.fd, a->write_end);
+    hl_fd_watch(loop, &b->fd, b->read_end, false, on_pipe);
+    CHECK_EQ("watched again", hl_loop_turn(loop, 0), 1);
+    hl_fd_watch(loop, &b->fd, b->read_end, true, on_pipe);
+    assert_int_equal(write(b->write_end, "x", 1), 1);
+    CHECK_EQ("for what never comes", hl_loop_turn(loop, 0), 0);
+    hl_fd_watch(loop, &b->fd, a->write_end, true, on_pipe);
+    CHECK_EQ("another descriptor, for writing", hl_loop_turn(loop, 0), 1);
+    hl_fd_watch(loop, &b->fd, a->read_end, false, on_pipe);
+    CHECK_EQ("and back", hl_loop_turn(loop, 0), 0);
+    int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    CHECK_EQ("what cannot be watched", hl_fd_watch(loop, &b->fd, file, false, on_pipe),
+             HALO_NOMEM);
+    CHECK_EQ("is not", b->fd.watched, false);
+    close(file);
     hl_fd_unwatch(loop, &b->fd);
     free_pipe(a);
     free_pipe(b);
