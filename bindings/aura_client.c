@@ -60,7 +60,7 @@ static void on_warn(void *ud, const char *text)
 static void share(struct halo_host *h, struct hl_client *client)
 {
     char why[512], text[640];
-    hl_client_share(client, NULL, why, sizeof why);
+    hl_client_share(client, why, sizeof why);
     snprintf(text, sizeof text, "token cache: %s; it is not used", why);
     if (*why)
         on_warn(h, text);

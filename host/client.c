@@ -40,9 +40,9 @@ int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base
     return HALO_OK;
 }
 
-void hl_client_share(struct hl_client *c, const char *dir, char *why, size_t room)
+void hl_client_share(struct hl_client *c, char *why, size_t room)
 {
-    if (!hl_cachedir_open(&c->cache, dir, why, room))
+    if (!hl_userdir_open(&c->cache, HL_USERDIR_CACHE, NULL, why, room))
         return;
     hl_token_share(&c->token, &c->cache, why, room);
     hl_turns_share(&c->turns, &c->cache, c->base_url, c->token.client_id);
@@ -59,7 +59,7 @@ void hl_client_unref(struct hl_client *c)
         return;
     hl_turns_stop(&c->turns);
     hl_token_free(&c->token);
-    hl_cachedir_close(&c->cache);
+    hl_userdir_close(&c->cache);
     hl_http_pool_free(&c->pool);
     free(c->base_url);
     free(c->ca_file);

@@ -42,7 +42,7 @@ struct hl_client {
     struct hl_http_pool pool;
     struct hl_token token;
     struct hl_turns turns;
-    struct hl_cachedir cache; /* closed unless token and rate are shared */
+    struct hl_userdir cache; /* closed unless token and rate are shared */
     char *base_url, *ca_file;
     struct hl_accepted accepted[HL_REMEMBERED];
     unsigned accepted_next;
@@ -99,9 +99,9 @@ struct hl_call {
 int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base_url,
                   const char *client_id, const char *client_secret, int per_minute,
                   char *why, size_t room);
-/* Shares token and request rate with the user's other processes, by files in the cache
- * directory (NULL: the default one). why: what the user should know, or "". */
-void hl_client_share(struct hl_client *c, const char *dir, char *why, size_t room);
+/* Shares token and request rate with the user's other processes. why: what the user should
+ * know, or "". */
+void hl_client_share(struct hl_client *c, char *why, size_t room);
 void hl_client_ref(struct hl_client *c);
 void hl_client_unref(
     struct hl_client *c); /* with the last one gone no call may be under way */

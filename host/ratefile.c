@@ -15,15 +15,15 @@ struct content {
 };
 static const char HEAD[16] = "halo rate 1\n";
 
-void hl_ratefile_open(struct hl_ratefile *f, const struct hl_cachedir *dir,
+void hl_ratefile_open(struct hl_ratefile *f, const struct hl_userdir *dir,
                       const char *url, const char *client_id)
 {
     const char *const of[] = { url, client_id };
-    char key[HL_CACHEDIR_KEY + 1], why[256];
+    char key[HL_USERDIR_KEY + 1], why[256];
     memset(f, 0, sizeof *f);
-    if (!hl_cachedir_key(key, of, sizeof of / sizeof *of))
+    if (!hl_userdir_key(key, of, sizeof of / sizeof *of))
         return;
-    f->fd = hl_cachedir_file(dir, key, "rate", O_RDWR | O_CREAT, why, sizeof why);
+    f->fd = hl_userdir_file(dir, key, "rate", O_RDWR | O_CREAT, why, sizeof why);
     f->open = f->fd >= 0;
 }
 

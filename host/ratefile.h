@@ -3,7 +3,7 @@
 #ifndef HL_RATEFILE_H
 #define HL_RATEFILE_H
 
-#include "cachedir.h"
+#include "userdir.h"
 #include "governor.h"
 
 /* Zero-initialised or closed: nothing is shared. */
@@ -13,7 +13,7 @@ struct hl_ratefile {
 };
 
 /* Nothing is shared where the directory is not open or the file cannot be used. */
-void hl_ratefile_open(struct hl_ratefile *f, const struct hl_cachedir *dir,
+void hl_ratefile_open(struct hl_ratefile *f, const struct hl_userdir *dir,
                       const char *url, const char *client_id);
 void hl_ratefile_close(struct hl_ratefile *f); /* fine twice */
 

@@ -40,7 +40,7 @@ int hl_token_init(struct hl_token *t, struct hl_http_pool *pool, const char *bas
                : HALO_NOMEM;
 }
 
-void hl_token_share(struct hl_token *t, const struct hl_cachedir *dir, char *why,
+void hl_token_share(struct hl_token *t, const struct hl_userdir *dir, char *why,
                     size_t room)
 {
     hl_tokencache_close(&t->cache);

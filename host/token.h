@@ -45,7 +45,7 @@ struct hl_token {
 int hl_token_init(struct hl_token *t, struct hl_http_pool *pool, const char *base_url,
                   const char *client_id, const char *client_secret, const char *ca_file);
 /* Shares it with the user's other processes (tokencache.h says what dir and why are). */
-void hl_token_share(struct hl_token *t, const struct hl_cachedir *dir, char *why,
+void hl_token_share(struct hl_token *t, const struct hl_userdir *dir, char *why,
                     size_t room);
 void hl_token_free(struct hl_token *t); /* no call may wait any more */
 

@@ -16,7 +16,7 @@ enum { MAX_FILE = 64 * 1024 };
  */
 static const char HEAD[] = "halo token 1\n";
 
-bool hl_tokencache_open(struct hl_tokencache *c, const struct hl_cachedir *dir,
+bool hl_tokencache_open(struct hl_tokencache *c, const struct hl_userdir *dir,
                         const char *url, const char *client_id, const char *client_secret,
                         char *why, size_t room)
 {
@@ -24,10 +24,10 @@ bool hl_tokencache_open(struct hl_tokencache *c, const struct hl_cachedir *dir,
     memset(c, 0, sizeof *c);
     c->lock = -1;
     *why = '\0';
-    if (!dir->open || !hl_cachedir_key(c->key, of, sizeof of / sizeof *of))
+    if (!dir->open || !hl_userdir_key(c->key, of, sizeof of / sizeof *of))
         return false;
     c->dir = dir;
-    int fd = hl_cachedir_file(dir, c->key, "token", O_RDONLY, why, room);
+    int fd = hl_userdir_file(dir, c->key, "token", O_RDONLY, why, room);
     if (fd >= 0) /* it was only opened to say what is wrong with it */
         close(fd);
     return true;
@@ -68,7 +68,7 @@ static char *parse(char *text, int64_t *until_ms)
 /* The token in the file, malloc'ed, or NULL; expired ones too. */
 static char *read_token(const struct hl_tokencache *c, int64_t *until_ms)
 {
-    int fd = c->dir ? hl_cachedir_file(c->dir, c->key, "token", O_RDONLY, NULL, 0) : -1;
+    int fd = c->dir ? hl_userdir_file(c->dir, c->key, "token", O_RDONLY, NULL, 0) : -1;
     if (fd < 0)
         return NULL;
     char *token = NULL, *text = malloc(MAX_FILE + 1);
@@ -115,7 +115,7 @@ static int create(const struct hl_tokencache *c, const char *name)
 void hl_tokencache_store(const struct hl_tokencache *c, int64_t now_ms, const char *token,
                          int64_t until_ms)
 {
-    char temp[HL_CACHEDIR_KEY + 32], name[HL_CACHEDIR_KEY + 16], *text;
+    char temp[HL_USERDIR_KEY + 32], name[HL_USERDIR_KEY + 16], *text;
     if (!c->dir || !is_token(token))
         return;
     if (until_ms - now_ms > HL_TOKENCACHE_MAX_MS)
@@ -132,7 +132,7 @@ void hl_tokencache_store(const struct hl_tokencache *c, int64_t now_ms, const ch
         if (close(fd) != 0 || !ok || renameat(c->dir->fd, temp, c->dir->fd, name) != 0)
             unlinkat(c->dir->fd, temp, 0);
         /* of base URLs and secrets that are no longer in use */
-        hl_cachedir_sweep(c->dir, c->key, now_ms, 2 * HL_TOKENCACHE_MAX_MS);
+        hl_userdir_sweep(c->dir, c->key, now_ms, 2 * HL_TOKENCACHE_MAX_MS);
     }
     explicit_bzero(text, (size_t)len);
     free(text);
@@ -140,7 +140,7 @@ void hl_tokencache_store(const struct hl_tokencache *c, int64_t now_ms, const ch
 
 void hl_tokencache_drop(const struct hl_tokencache *c, const char *refused)
 {
-    char name[HL_CACHEDIR_KEY + 16];
+    char name[HL_USERDIR_KEY + 16];
     int64_t until;
     char *token = read_token(c, &until);
     snprintf(name, sizeof name, "%s.token", c->key);
@@ -155,7 +155,7 @@ bool hl_tokencache_lock(struct hl_tokencache *c)
 {
     if (!c->dir || c->lock >= 0)
         return true;
-    int fd = hl_cachedir_file(c->dir, c->key, "lock", O_RDWR | O_CREAT, NULL, 0);
+    int fd = hl_userdir_file(c->dir, c->key, "lock", O_RDWR | O_CREAT, NULL, 0);
     if (fd < 0)
         return true;
     if (flock(fd, LOCK_EX | LOCK_NB) == 0) {

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cachedir.h"
+#include "userdir.h"
 
 /* No token is believed to last longer: a file that says so was written before the clock
  * was set back. */
@@ -16,15 +16,15 @@
 
 /* Zero-initialised or closed: a cache that is always empty and whose lock is free. */
 struct hl_tokencache {
-    const struct hl_cachedir *dir; /* borrowed */
-    int lock;                      /* -1 unless held */
-    char key[HL_CACHEDIR_KEY + 1];
+    const struct hl_userdir *dir; /* borrowed */
+    int lock;                     /* -1 unless held */
+    char key[HL_USERDIR_KEY + 1];
 };
 
 /* dir must outlive it; one that is not open is fine. False when it cannot be used. why:
  * what the user should know about that, or about the file of this key; "" when there is
  * nothing to be said. */
-bool hl_tokencache_open(struct hl_tokencache *c, const struct hl_cachedir *dir,
+bool hl_tokencache_open(struct hl_tokencache *c, const struct hl_userdir *dir,
                         const char *url, const char *client_id, const char *client_secret,
                         char *why, size_t room);
 void hl_tokencache_close(struct hl_tokencache *c); /* lets the lock go; fine twice */

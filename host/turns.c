@@ -12,8 +12,8 @@ void hl_turns_init(struct hl_turns *turns, struct hl_loop *loop, int per_minute)
     turns->per_minute = per_minute;
 }
 
-void hl_turns_share(struct hl_turns *turns, const struct hl_cachedir *dir,
-                    const char *url, const char *client_id)
+void hl_turns_share(struct hl_turns *turns, const struct hl_userdir *dir, const char *url,
+                    const char *client_id)
 {
     if (turns->per_minute > 0)
         hl_ratefile_open(&turns->file, dir, url, client_id);

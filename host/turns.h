@@ -29,8 +29,8 @@ struct hl_turns {
 /* per_minute: 0 or less for no limit. */
 void hl_turns_init(struct hl_turns *turns, struct hl_loop *loop, int per_minute);
 /* Shares it with the user's other processes; without a limit there is nothing to share. */
-void hl_turns_share(struct hl_turns *turns, const struct hl_cachedir *dir,
-                    const char *url, const char *client_id);
+void hl_turns_share(struct hl_turns *turns, const struct hl_userdir *dir, const char *url,
+                    const char *client_id);
 void hl_turns_stop(struct hl_turns *turns); /* nobody may wait any more */
 
 /* Waits for a turn; `given` may be called before this returns. */

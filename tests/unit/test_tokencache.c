@@ -13,15 +13,15 @@
 #define URL "https://api.neo4j.io/oauth/token"
 static const int64_t HOUR = INT64_C(3600000);
 
-static char dir[256];            /* fresh for every test */
-static struct hl_cachedir cache; /* that directory */
+static char dir[256];           /* fresh for every test */
+static struct hl_userdir cache; /* that directory */
 static char why[256];
 
 static int setup(void **state)
 {
     (void)state;
     return hl_fs_tempdir(dir, sizeof dir) == HALO_OK &&
-                   hl_cachedir_open(&cache, dir, why, sizeof why)
+                   hl_userdir_open(&cache, HL_USERDIR_CACHE, dir, why, sizeof why)
                ? 0
                : -1;
 }
@@ -30,7 +30,7 @@ static int teardown(void **state)
 {
     char command[300];
     (void)state;
-    hl_cachedir_close(&cache);
+    hl_userdir_close(&cache);
     snprintf(command, sizeof command, "rm -rf '%s'", dir);
     return system(command);
 }

@@ -14,7 +14,7 @@
 enum { ACTION = true, READ = false, RATE = 8 };
 
 static char dir[256]; /* fresh for every test */
-static struct hl_cachedir cache;
+static struct hl_userdir cache;
 static struct hl_loop *loop;
 
 static int setup(void **state)
@@ -24,7 +24,7 @@ static int setup(void **state)
     loop = new_loop();
     *fired = '\0';
     return hl_fs_tempdir(dir, sizeof dir) == HALO_OK &&
-                   hl_cachedir_open(&cache, dir, why, sizeof why)
+                   hl_userdir_open(&cache, HL_USERDIR_CACHE, dir, why, sizeof why)
                ? 0
                : -1;
 }
@@ -34,7 +34,7 @@ static int teardown(void **state)
     char command[300];
     (void)state;
     hl_loop_free(loop);
-    hl_cachedir_close(&cache);
+    hl_userdir_close(&cache);
     snprintf(command, sizeof command, "rm -rf '%s'", dir);
     return system(command);
 }
@@ -95,8 +95,8 @@ static void test_order(void **state)
 /* The only file of the directory. */
 static void rate_file(char *path, size_t room)
 {
-    char key[HL_CACHEDIR_KEY + 1];
-    assert_true(hl_cachedir_key(key, (const char *const[]){ "url", "id" }, 2));
+    char key[HL_USERDIR_KEY + 1];
+    assert_true(hl_userdir_key(key, (const char *const[]){ "url", "id" }, 2));
     snprintf(path, room, "%s/%s.rate", dir, key);
 }
 

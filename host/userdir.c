@@ -1,4 +1,4 @@
-#include "cachedir.h"
+#include "userdir.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -27,8 +27,7 @@ static bool ours_alone(int fd, mode_t type, const char *name, char *why, size_t 
     return false;
 }
 
-bool hl_cachedir_key(char key[HL_CACHEDIR_KEY + 1], const char *const *texts,
-                     size_t count)
+bool hl_userdir_key(char key[HL_USERDIR_KEY + 1], const char *const *texts, size_t count)
 {
     unsigned char sum[EVP_MAX_MD_SIZE];
     unsigned int len = 0;
@@ -37,38 +36,48 @@ bool hl_cachedir_key(char key[HL_CACHEDIR_KEY + 1], const char *const *texts,
     for (size_t i = 0; ok && i < count; i++) /* each with its NUL */
         ok = EVP_DigestUpdate(md, texts[i], strlen(texts[i]) + 1) == 1;
     ok = ok && EVP_DigestFinal_ex(md, sum, &len) == 1;
-    for (size_t i = 0; ok && i < HL_CACHEDIR_KEY / 2; i++)
+    for (size_t i = 0; ok && i < HL_USERDIR_KEY / 2; i++)
         snprintf(key + 2 * i, 3, "%02x", sum[i]);
     EVP_MD_CTX_free(md);
     return ok;
 }
 
-/* $XDG_CACHE_HOME/halo or ~/.cache/halo; the parent is made, but not what is above it. */
-static bool default_dir(char *path, size_t room)
+/* The usual directory of a kind; those above it in $HOME are made, too. */
+static bool default_dir(enum hl_userdir_kind kind, char *path, size_t room)
 {
-    const char *base = getenv("XDG_CACHE_HOME"), *rest = "";
-    if (!base || *base != '/') { /* a relative one is void, says its specification */
+    static const struct {
+        const char *variable, *above[2];
+    } PLACES[] = {
+        [HL_USERDIR_CACHE] = { "XDG_CACHE_HOME", { "/.cache", "/.cache" } },
+        [HL_USERDIR_STATE] = { "XDG_STATE_HOME", { "/.local", "/.local/state" } },
+    };
+    const char *base = getenv(PLACES[kind].variable);
+    bool given =
+        base && *base == '/'; /* a relative one is void, says its specification */
+    if (!given)
         base = getenv("HOME");
-        rest = "/.cache";
-    }
     if (!base || *base != '/')
         return false;
-    int n = snprintf(path, room, "%s%s", base, rest);
-    if (n < 0 || (size_t)n + sizeof "/halo" > room)
-        return false;
-    mkdir(path, 0700);
-    snprintf(path + n, room - (size_t)n, "/halo");
+    for (int i = 0; i < 2; i++) {
+        const char *above = given ? "" : PLACES[kind].above[i];
+        int n = snprintf(path, room, "%s%s", base, above);
+        if (n < 0 || (size_t)n + sizeof "/halo" > room)
+            return false;
+        mkdir(path, 0700);
+    }
+    strcat(path, "/halo");
     return true;
 }
 
-bool hl_cachedir_open(struct hl_cachedir *d, const char *dir, char *why, size_t room)
+bool hl_userdir_open(struct hl_userdir *d, enum hl_userdir_kind kind, const char *dir,
+                     char *why, size_t room)
 {
     char path[4096];
     d->open = false;
     *why = '\0';
     if (dir)
         snprintf(path, sizeof path, "%s", dir);
-    else if (!default_dir(path, sizeof path))
+    else if (!default_dir(kind, path, sizeof path))
         return false;
     mkdir(path, 0700); /* when it fails, so does open */
     d->fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -86,17 +95,17 @@ bool hl_cachedir_open(struct hl_cachedir *d, const char *dir, char *why, size_t 
     return true;
 }
 
-void hl_cachedir_close(struct hl_cachedir *d)
+void hl_userdir_close(struct hl_userdir *d)
 {
     if (d->open)
         close(d->fd);
     d->open = false;
 }
 
-int hl_cachedir_file(const struct hl_cachedir *d, const char *key, const char *suffix,
-                     int flags, char *why, size_t room)
+int hl_userdir_file(const struct hl_userdir *d, const char *key, const char *suffix,
+                    int flags, char *why, size_t room)
 {
-    char name[HL_CACHEDIR_KEY + 16];
+    char name[HL_USERDIR_KEY + 16];
     if (!d->open)
         return -1;
     snprintf(name, sizeof name, "%s.%s", key, suffix);
@@ -113,8 +122,8 @@ int hl_cachedir_file(const struct hl_cachedir *d, const char *key, const char *s
     return -1;
 }
 
-void hl_cachedir_sweep(const struct hl_cachedir *d, const char *key, int64_t now_ms,
-                       int64_t age_ms)
+void hl_userdir_sweep(const struct hl_userdir *d, const char *key, int64_t now_ms,
+                      int64_t age_ms)
 {
     int fd = openat(d->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
@@ -122,9 +131,9 @@ void hl_cachedir_sweep(const struct hl_cachedir *d, const char *key, int64_t now
         close(fd);
     for (struct dirent *e; dir && (e = readdir(dir)) != NULL;) {
         struct stat st;
-        if (strspn(e->d_name, "0123456789abcdef") == HL_CACHEDIR_KEY &&
-            e->d_name[HL_CACHEDIR_KEY] == '.' &&
-            strncmp(e->d_name, key, HL_CACHEDIR_KEY) != 0 &&
+        if (strspn(e->d_name, "0123456789abcdef") == HL_USERDIR_KEY &&
+            e->d_name[HL_USERDIR_KEY] == '.' &&
+            strncmp(e->d_name, key, HL_USERDIR_KEY) != 0 &&
             fstatat(d->fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
             now_ms - (int64_t)st.st_mtime * 1000 > age_ms)
             unlinkat(d->fd, e->d_name, 0);
