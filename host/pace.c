@@ -111,10 +111,7 @@ void hl_pace_model(struct hl_pace_model *m, const float *seconds, int count)
     for (int i = 1; i <= HL_PACE_GRID; i++) {
         double step = t * ratio - t, apart = gap[i] * factor;
         t *= ratio;
-        if (!(apart < WIDEST_GAP_S))
-            apart = WIDEST_GAP_S;
-        if (apart < NARROWEST_GAP_S)
-            apart = NARROWEST_GAP_S;
+        apart = fmin(fmax(apart, NARROWEST_GAP_S), WIDEST_GAP_S);
         m->looks[i] = m->looks[i - 1] + (float)(step / apart);
     }
 }
@@ -155,8 +152,8 @@ static int64_t learned_gap_ms(struct hl_pace *p, int64_t now_ms)
     double least = USUAL_GAP_S * (++p->looks - AHEAD_LOOKS) / AHEAD;
     if (next < least)
         next = least;
-    double gap = next - t;
-    return (int64_t)(1000 * (gap > NARROWEST_GAP_S ? gap : NARROWEST_GAP_S));
+    double gap = fmin(fmax(next - t, NARROWEST_GAP_S), WIDEST_GAP_S);
+    return (int64_t)(1000 * gap);
 }
 
 /* ---- the next look ---- */
