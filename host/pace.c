@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#define USUAL_GAP_S 20.0 /* what the number of looks is measured by */
-#define WIDEST_GAP_S 60.0
+#define USUAL_GAP_S 20.0  /* what the number of looks is measured by */
+#define WIDEST_GAP_S 60.0 /* or a tenth of the longest wait that is likely */
 #define NARROWEST_GAP_S 1.0
 
 /* The blur of a duration, in natural logarithms: what a single one may be off by, and the
@@ -16,6 +16,11 @@
 /* The looks are never ahead of one every 20 s by more than half and three. */
 #define AHEAD 1.5
 #define AHEAD_LOOKS 3
+
+static double within_bounds(const struct hl_pace_model *m, double gap_s)
+{
+    return fmin(fmax(gap_s, NARROWEST_GAP_S), fmax(WIDEST_GAP_S, m->end_s / 10));
+}
 
 /* ---- the model ---- */
 
@@ -111,8 +116,7 @@ void hl_pace_model(struct hl_pace_model *m, const float *seconds, int count)
     for (int i = 1; i <= HL_PACE_GRID; i++) {
         double step = t * ratio - t, apart = gap[i] * factor;
         t *= ratio;
-        apart = fmin(fmax(apart, NARROWEST_GAP_S), WIDEST_GAP_S);
-        m->looks[i] = m->looks[i - 1] + (float)(step / apart);
+        m->looks[i] = m->looks[i - 1] + (float)(step / within_bounds(m, apart));
     }
 }
 
@@ -152,8 +156,7 @@ static int64_t learned_gap_ms(struct hl_pace *p, int64_t now_ms)
     double least = USUAL_GAP_S * (++p->looks - AHEAD_LOOKS) / AHEAD;
     if (next < least)
         next = least;
-    double gap = fmin(fmax(next - t, NARROWEST_GAP_S), WIDEST_GAP_S);
-    return (int64_t)(1000 * gap);
+    return (int64_t)(1000 * within_bounds(p->model, next - t));
 }
 
 /* ---- the next look ---- */
