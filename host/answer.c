@@ -128,6 +128,15 @@ bool hl_answer_status(const char *body, size_t len, char *status, size_t room)
     return is;
 }
 
+void hl_answer_field(const char *body, size_t len, const char *name, char *to,
+                     size_t room)
+{
+    json_t *root = parse(body, len);
+    *to = '\0';
+    show_member(to, room, json_object_get(root, "data"), name);
+    json_decref(root);
+}
+
 bool hl_answer_token(const char *body, size_t len, char **token, int *expires_in)
 {
     json_t *root = parse(body, len);

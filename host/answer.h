@@ -24,6 +24,10 @@ bool hl_answer_is_json(const char *body, size_t len);
  * JSON. */
 bool hl_answer_status(const char *body, size_t len, char *status, size_t room);
 
+/* Another text of it: "type". Empty when it has none. */
+void hl_answer_field(const char *body, size_t len, const char *name, char *to,
+                     size_t room);
+
 /* The token in {"access_token","expires_in"}. *token is malloc'ed and the caller's. False
  * when there is none. expires_in of 0, or missing, is taken as 60 seconds. */
 bool hl_answer_token(const char *body, size_t len, char **token, int *expires_in);

@@ -42,6 +42,8 @@ int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base
 
 void hl_client_share(struct hl_client *c, char *why, size_t room)
 {
+    if (hl_userdir_open(&c->state, HL_USERDIR_STATE, NULL, why, room))
+        hl_durations_open(&c->durations, &c->state, c->base_url);
     if (!hl_userdir_open(&c->cache, HL_USERDIR_CACHE, NULL, why, room))
         return;
     hl_token_share(&c->token, &c->cache, why, room);
@@ -59,7 +61,9 @@ void hl_client_unref(struct hl_client *c)
         return;
     hl_turns_stop(&c->turns);
     hl_token_free(&c->token);
+    hl_durations_free(&c->durations);
     hl_userdir_close(&c->cache);
+    hl_userdir_close(&c->state);
     hl_http_pool_free(&c->pool);
     free(c->base_url);
     free(c->ca_file);

@@ -10,6 +10,7 @@
 #ifndef HL_CLIENT_H
 #define HL_CLIENT_H
 
+#include "durations.h"
 #include "token.h"
 #include "turns.h"
 
@@ -42,7 +43,8 @@ struct hl_client {
     struct hl_http_pool pool;
     struct hl_token token;
     struct hl_turns turns;
-    struct hl_userdir cache; /* closed unless token and rate are shared */
+    struct hl_userdir cache, state; /* closed unless shared */
+    struct hl_durations durations;
     char *base_url, *ca_file;
     struct hl_accepted accepted[HL_REMEMBERED];
     unsigned accepted_next;
@@ -99,7 +101,8 @@ struct hl_call {
 int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base_url,
                   const char *client_id, const char *client_secret, int per_minute,
                   char *why, size_t room);
-/* Shares token and request rate with the user's other processes. why: what the user should
+/* Shares token, request rate and what is known of durations with the user's other
+ * processes. why: what the user should
  * know, or "". */
 void hl_client_share(struct hl_client *c, char *why, size_t room);
 void hl_client_ref(struct hl_client *c);

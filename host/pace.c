@@ -10,6 +10,7 @@
 /* The blur of a duration, in natural logarithms: what a single one may be off by, and the
  * share and width of "nearly everything". */
 #define ONE_OFF 0.08
+#define MOST_BLUR 0.5
 #define ANY_SHARE 0.05
 #define ANY_WIDTH 0.7
 
@@ -69,7 +70,7 @@ static struct density density_of(const float *seconds, int count)
     double deviation = sqrt(squares / count);
     /* Silverman's rule, and what is not known of it while there are few */
     double rule = 1.06 * spread(&d, deviation) * pow(count, -0.2);
-    d.blur = sqrt(rule * rule + ONE_OFF * ONE_OFF / count);
+    d.blur = fmin(sqrt(rule * rule + ONE_OFF * ONE_OFF / count), MOST_BLUR);
     d.width = deviation > ANY_WIDTH ? deviation : ANY_WIDTH;
     return d;
 }

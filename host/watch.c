@@ -52,6 +52,35 @@ static void schedule(struct hl_watch *w)
     end(w, HALO_TIMEOUT);
 }
 
+/* Once it is known what is waited for: chooses the looks by what is known of it. */
+static void learn(struct hl_watch *w, const struct hl_accepted *last)
+{
+    const char *body = hl_buf_text(&w->call.answer);
+    if (!last || w->type[0] || strcmp(w->status, HL_DELETED) == 0)
+        return;
+    hl_answer_field(body, w->call.answer.len, "type", w->type, sizeof w->type);
+    hl_answer_field(body, w->call.answer.len, "memory", w->size, sizeof w->size);
+    hl_pace_learned(
+        &w->pace,
+        hl_durations_model(&w->client->durations, last->transient, w->type, w->size),
+        last->at_ms);
+}
+
+/* Remembers how long the operation took that has just been seen to be over. It ended
+ * somewhere between the last two looks. */
+static void remember(struct hl_watch *w, const struct hl_accepted *last)
+{
+    const struct hl_status *way = last ? hl_status_find(last->transient) : NULL;
+    bool gone = strcmp(w->status, HL_DELETED) == 0;
+    if (!way || !w->type[0] || (!w->seen && !gone) || !way->leads ||
+        strcasecmp(way->leads, w->status) != 0)
+        return;
+    int64_t now = hl_loop_now(w->client->loop);
+    int64_t before = w->looked_ms > last->at_ms ? w->looked_ms : last->at_ms;
+    hl_durations_add(&w->client->durations, last->transient, w->type, w->size,
+                     (double)(before + (now - before) / 2 - last->at_ms) / 1000);
+}
+
 static void judge(struct hl_watch *w)
 {
     int64_t now = hl_loop_now(w->client->loop);
@@ -67,9 +96,12 @@ static void judge(struct hl_watch *w)
     struct hl_judged j = hl_status_judge(&seen);
     w->seen = j.seen;
     w->unknown = j.unknown;
+    learn(w, last);
     if (j.verdict == HL_KEEP) {
+        w->looked_ms = now;
         schedule(w);
     } else if (j.verdict == HL_DONE) {
+        remember(w, last);
         end(w, HALO_OK);
     } else {
         w->failure = w->call.failure;

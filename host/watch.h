@@ -1,5 +1,6 @@
 /* Waiting for a status: get, judge (status.h), pace (pace.h), again. A wait that has once
- * seen the instance survives failing looks until its deadline. */
+ * seen the instance survives failing looks until its deadline. One that follows an
+ * operation of this process learns from how long earlier ones took (durations.h). */
 #ifndef HL_WATCH_H
 #define HL_WATCH_H
 
@@ -33,7 +34,8 @@ struct hl_watch {
     /* ---- inside */
     struct hl_timer timer;
     struct hl_pace pace;
-    int64_t begun_ms;
+    int64_t begun_ms, looked_ms; /* the last look before this one; 0: there was none */
+    char type[32], size[16];     /* of the instance, as the first answer told */
     bool seen, ever, ended;
 };
 
