@@ -98,6 +98,7 @@ int hl_open_halo(lua_State *L)
 const luaL_Reg hl_modules[] = { { "aura", hl_open_aura },
                                 { "task.core", hl_open_task },
                                 { "json", hl_open_json },
+                                { "aura.json", hl_open_json },
                                 { "fs", hl_open_fs },
                                 { "clock", hl_open_clock },
                                 { "process", hl_open_process },
