@@ -161,7 +161,6 @@ static struct hl_client *new_client(lua_State *L, const struct wish *w)
     client->sent = on_sent;
     client->warn = on_warn;
     client->ud = h;
-    client->pool.guards_sigpipe = !h->sched;
     if (h->cfg.token_cache)
         share_token(h, client);
     return client;

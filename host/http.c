@@ -177,7 +177,7 @@ static bool loopback_url(const char *url)
 static void set_common(CURL *e, struct hl_http *h, const struct hl_http_request *r)
 {
     curl_easy_setopt(e, CURLOPT_URL, r->url);
-    curl_easy_setopt(e, CURLOPT_NOSIGNAL, h->pool->guards_sigpipe ? 0L : 1L);
+    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(e, CURLOPT_USERAGENT, USER_AGENT);
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);

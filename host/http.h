@@ -44,7 +44,6 @@ struct hl_http_pool {
     struct hl_loop *loop;
     CURL *idle[8];
     int count;
-    bool guards_sigpipe; /* curl ignores it while it works: nobody else does */
 };
 void hl_http_pool_init(struct hl_http_pool *pool, struct hl_loop *loop);
 void hl_http_pool_free(struct hl_http_pool *pool);
