@@ -22,7 +22,8 @@ struct halo_host {
     int interrupts_seen;
 };
 
-/* The host of any thread of its state; NULL when there is none.           [-0, +0, -] */
+/* The host of any thread of its state; NULL when there is none. Needs a free stack slot.
+ * [-0, +0, -] */
 struct halo_host *hl_find_host(lua_State *L);
 
 /* The same, but raises: in a finalizer that runs when the host has ended.  [-0, +0, v] */

@@ -25,7 +25,8 @@ struct hl_wait {
 };
 
 /* Raises a `usage` error where a wait is impossible (sort comparators, gsub callbacks,
- * __gc, a module body run by require, outside a task). Call it before any side effect. */
+ * __gc, a module body run by require, outside a task); not where waits block. Call it
+ * before any side effect. */
 void hl_check_await(lua_State *L);
 
 /* Waits until w is done, then continues with k(L, LUA_YIELD, ctx); goes straight on when
