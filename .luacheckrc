@@ -5,3 +5,4 @@ unused_args = false -- a script's run(args) need not look at its arguments
 ignore = { "211/_.+" } -- `local _scope <close> = ...` is there for its end
 exclude_files = { "build", "stdlib/meta" } -- meta holds editor annotations, not code
 files["tests/lua"] = { allow_defined_top = true } -- LuaUnit finds its tests as globals
+files["tests/module"] = files["tests/lua"]

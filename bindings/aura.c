@@ -110,12 +110,15 @@ static int call_on(lua_State *L, int status, lua_KContext self)
     struct call *u = lua_touserdata(L, (int)self);
     struct hl_call *c = &u->call;
     (void)status;
-    if (u->wait.err != HALO_OK)
-        return hl_raise(
+    if (u->wait.err != HALO_OK) {
+        hl_push_error(
             L, u->wait.err, op_of(u), "cancelled%s",
             c->state == HL_CALL_WIRE && c->effect > HALO_READ
                 ? " while the request was under way: it may have been carried out"
                 : "");
+        hl_call_end(c); /* now: a hook of Lua's interpreter may stop its closer */
+        return lua_error(L);
+    }
     c->failure.status = c->status;
     if (c->failure.err != HALO_OK)
         return hl_raise_failure(L, &c->failure, op_of(u), c);

@@ -179,10 +179,18 @@ bool hl_is_client(lua_State *L, int idx)
     return luaL_testudata(L, idx, CLIENT) != NULL;
 }
 
+/* The client of a view; a finalizer may come upon one that has been finalized. */
+static struct hl_client *client_of(lua_State *L, const struct view *v)
+{
+    if (!v->client)
+        hl_raise(L, HALO_USAGE, NULL, "this client has been collected");
+    return v->client;
+}
+
 struct hl_client *hl_client_for(lua_State *L)
 {
     struct view *v = luaL_testudata(L, 1, CLIENT);
-    return v ? v->client : default_client(L);
+    return v ? client_of(L, v) : default_client(L);
 }
 
 /* Pushes a view of no client yet.                                             [-0, +1, m]
@@ -254,9 +262,10 @@ static int view_index(lua_State *L)
                  strcmp(key, "key") == 0;
     if (v->prefix[0] || (!try && !space))
         return 0;
+    struct hl_client *client = client_of(L, v);
     struct view *other = push_view(L);
-    hl_client_ref(v->client);
-    other->client = v->client;
+    hl_client_ref(client);
+    other->client = client;
     other->try = v->try || try;
     if (space)
         snprintf(other->prefix, sizeof other->prefix, "%s.", key);

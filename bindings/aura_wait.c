@@ -119,10 +119,13 @@ static int on_wake(lua_State *L, int status, lua_KContext ctx)
     struct hl_watch *w = &u->watch;
     (void)status;
     (void)ctx;
-    if (u->wait.err != HALO_OK)
-        return hl_raise(L, u->wait.err, "wait_for_status",
-                        "cancelled while waiting for %s (last seen: %s)", w->id,
-                        w->status[0] ? w->status : "nothing");
+    if (u->wait.err != HALO_OK) {
+        hl_push_error(L, u->wait.err, "wait_for_status",
+                      "cancelled while waiting for %s (last seen: %s)", w->id,
+                      w->status[0] ? w->status : "nothing");
+        hl_watch_end(w); /* now: a hook of Lua's interpreter may stop its closer */
+        return lua_error(L);
+    }
     if (!u->changed)
         return ended(L, u);
     lua_getfield(L, OPTIONS, "on_change");

@@ -95,14 +95,11 @@ int hl_open_halo(lua_State *L)
     return 1;
 }
 
-const luaL_Reg hl_modules[] = { { "aura", hl_open_aura },
-                                { "task.core", hl_open_task },
-                                { "json", hl_open_json },
-                                { "fs", hl_open_fs },
-                                { "clock", hl_open_clock },
-                                { "process", hl_open_process },
-                                { "httpd", hl_open_httpd },
-                                { "ui", hl_open_ui },
-                                { "halo", hl_open_halo },
-                                { "fail", hl_open_fail },
-                                { NULL, NULL } };
+const luaL_Reg hl_modules[] = {
+    { "aura", hl_open_aura },       { "task.core", hl_open_task },
+    { "json", hl_open_json },       { "aura.json", hl_open_json },
+    { "fs", hl_open_fs },           { "clock", hl_open_clock },
+    { "process", hl_open_process }, { "httpd", hl_open_httpd },
+    { "ui", hl_open_ui },           { "halo", hl_open_halo },
+    { "fail", hl_open_fail },       { NULL, NULL }
+};

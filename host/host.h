@@ -15,18 +15,24 @@ struct halo_host {
     struct hl_loop *loop;
     struct hl_client *client; /* the default one, made on first use or by aura.auth */
     lua_State *L;             /* the main thread of the state; runs no script itself */
-    struct hl_sched *sched;
+    struct hl_sched *sched;   /* NULL: a foreign interpreter's (module.c); waits block */
     struct hl_runtime *runtime;
     bool in_callback;       /* guards against re-entry */
     _Atomic int interrupts; /* asked for by halo_interrupt; handled at the next turn */
     int interrupts_seen;
 };
 
-/* The host of any thread of its state: kept in the extra space of every lua_State. */
-static inline struct halo_host *hl_host(lua_State *L)
-{
-    return *(struct halo_host **)lua_getextraspace(L);
-}
+/* The host of any thread of its state; NULL when there is none. Needs a free stack slot.
+ * [-0, +0, -] */
+struct halo_host *hl_find_host(lua_State *L);
+
+/* The same, but raises: in a finalizer that runs when the host has ended.  [-0, +0, v] */
+struct halo_host *hl_host(lua_State *L);
+
+/* Makes the userdata on top of the stack (light or full; or nil: none) the state's host.
+ * The registry keeps it: the extra space of a foreign state is its embedder's.
+ * [-1, +0, m] */
+void hl_set_host(lua_State *L);
 
 /* Gives one line to the log callback. level: enum halo_level. */
 void hl_log(struct halo_host *h, int level, const char *text, size_t len);

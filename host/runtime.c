@@ -210,9 +210,10 @@ static void open_libraries(lua_State *L)
     lua_pop(L, 1);
 }
 
-/* Runs protected: everything that needs memory. */
+/* Runs protected: everything that needs memory. The host is its argument. */
 static int setup(lua_State *L)
 {
+    hl_set_host(L);
     lua_sethook(L, on_count, LUA_MASKCOUNT,
                 HOOK_INSTRUCTIONS); /* inherited by every thread */
     open_libraries(L);
@@ -233,9 +234,9 @@ int hl_runtime_open(struct halo_host *h)
     h->L = lua_newstate(allocate, h);
     if (!h->L)
         return HALO_NOMEM;
-    *(struct halo_host **)lua_getextraspace(h->L) = h;
     lua_pushcfunction(h->L, setup);
-    return lua_pcall(h->L, 0, 0, 0) == LUA_OK ? HALO_OK : HALO_NOMEM;
+    lua_pushlightuserdata(h->L, h);
+    return lua_pcall(h->L, 1, 0, 0) == LUA_OK ? HALO_OK : HALO_NOMEM;
 }
 
 void hl_runtime_close(struct halo_host *h)

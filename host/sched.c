@@ -12,9 +12,38 @@
 /* What a host wait yields. Its address cannot be had by a script in any other way. */
 static char WAIT;
 
+/* Registry key of the host. */
+static char HOST;
+
+/* How soon a blocking wait sees a signal that came just before the loop blocked, and so
+ * did not wake it. */
+enum { TICK_MS = 1000 };
+
+struct halo_host *hl_find_host(lua_State *L)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &HOST);
+    struct halo_host *h = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return h;
+}
+
+struct halo_host *hl_host(lua_State *L)
+{
+    struct halo_host *h = hl_find_host(L);
+    if (!h)
+        luaL_error(L, "this Lua state is being closed");
+    return h;
+}
+
+void hl_set_host(lua_State *L)
+{
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &HOST);
+}
+
 struct hl_task *hl_task_of(lua_State *L)
 {
-    return hl_host(L)->sched->current;
+    const struct hl_sched *s = hl_host(L)->sched;
+    return s ? s->current : NULL;
 }
 
 struct halo_run *hl_run_of(lua_State *L)
@@ -27,9 +56,11 @@ struct halo_run *hl_run_of(lua_State *L)
 
 void hl_check_await(lua_State *L)
 {
+    luaL_checkstack(L, 4, "a wait");
+    if (!hl_host(L)->sched)
+        return; /* it blocks, which is possible everywhere */
     struct hl_task *t = hl_task_of(L);
     lua_State *at = t ? L : NULL;
-    luaL_checkstack(L, 4, "a wait");
     while (at && at != t->L && lua_isyieldable(at))
         at = hl_resumer(L, at);
     if (!at || !lua_isyieldable(at))
@@ -43,11 +74,26 @@ void hl_check_await(lua_State *L)
     }
 }
 
+/* Turns the loop until the wait is over. What an interpreter's signal handler does is to
+ * set a hook (Ctrl-C in lua): the wait is cancelled, so that the hook gets to run. */
+static void block(struct halo_host *h, struct hl_wait *w)
+{
+    lua_Hook hook = lua_gethook(h->L);
+    while (!w->done) {
+        hl_loop_turn(h->loop, TICK_MS);
+        if (lua_gethook(h->L) != hook)
+            hl_wake(w, HALO_CANCELLED);
+    }
+}
+
 int hl_await(lua_State *L, struct hl_wait *w, lua_KFunction k, lua_KContext ctx)
 {
-    struct hl_task *t = hl_task_of(L);
+    struct halo_host *h = hl_host(L);
+    if (!h->sched)
+        block(h, w);
     if (w->done)
         return k(L, LUA_OK, ctx);
+    struct hl_task *t = hl_task_of(L);
     w->task = t;
     t->wait = w;
     t->at = L;

@@ -25,12 +25,14 @@ struct hl_wait {
 };
 
 /* Raises a `usage` error where a wait is impossible (sort comparators, gsub callbacks,
- * __gc, a module body run by require, outside a task). Call it before any side effect. */
+ * __gc, a module body run by require, outside a task); not where waits block. Call it
+ * before any side effect. */
 void hl_check_await(lua_State *L);
 
 /* Waits until w is done, then continues with k(L, LUA_YIELD, ctx); goes straight on when
- * w is done already. Must be the last act: return hl_await(...). w must stay valid, which
- * it does inside a userdata on L's stack. */
+ * w is done already, and after blocking where there are no tasks (module.c). Must be the
+ * last act: return hl_await(...). w must stay valid, which it does inside a userdata on
+ * L's stack. */
 int hl_await(lua_State *L, struct hl_wait *w, lua_KFunction k, lua_KContext ctx);
 
 /* Ends the wait: its task continues at the end of this turn of the loop. The first call

@@ -17,7 +17,7 @@ set(LAYERS
   "watch    |"
   # ------------------------------- nothing before this line includes lua.h
   "host task sched coroutine runtime loader embedded bindings | lua openssl cjson jansson microhttpd"
-  "halo run | lua")
+  "halo run module | lua")
 
 # These include halo.h and nothing else of ours. Everybody may: it names the errors.
 set(OUTSIDE host/main.c tests/embed/*.c tests/embed/*.cpp)
