@@ -108,14 +108,6 @@ void hl_answer_error(const char *body, size_t len, struct hl_failure *f)
     json_decref(root);
 }
 
-bool hl_answer_is_json(const char *body, size_t len)
-{
-    json_t *root = parse(body, len);
-    bool is = root != NULL || len > MAX_READ;
-    json_decref(root);
-    return is;
-}
-
 bool hl_answer_status(const char *body, size_t len, char *status, size_t room)
 {
     json_t *root = parse(body, len);

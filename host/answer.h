@@ -17,9 +17,6 @@ void hl_answer_show(char *to, size_t room, const char *text, size_t len);
  * text, HTML, nothing. */
 void hl_answer_error(const char *body, size_t len, struct hl_failure *f);
 
-/* Whether the body is JSON at all. */
-bool hl_answer_is_json(const char *body, size_t len);
-
 /* The status in {"data":{"status":"..."}}; "" when it has none. False when it is not such
  * JSON. */
 bool hl_answer_status(const char *body, size_t len, char *status, size_t room);
