@@ -141,7 +141,9 @@ static int make_client(struct halo_host *h, const struct wish *w, struct hl_prof
         snprintf(why, room,
                  "AURA_RATE must be a number of requests a minute (0: no limit)");
     else
-        err = hl_client_new(out, h->loop, url, id, secret, rate, why, room);
+        err =
+            hl_client_new(out, h->loop, url, id, secret,
+                          setting(h->cfg.ca_file, "AURA_CA_FILE", NULL), rate, why, room);
     return err;
 }
 

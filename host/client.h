@@ -94,10 +94,11 @@ struct hl_call {
     int64_t begun_ms, sent_ms;
 };
 
-/* Strings are copied. Errors: HALO_NOMEM, HALO_USAGE with a reason in why. */
+/* Strings are copied. ca_file: NULL: the system's store. Errors: HALO_NOMEM, HALO_USAGE
+ * with a reason in why. */
 int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base_url,
-                  const char *client_id, const char *client_secret, int per_minute,
-                  char *why, size_t room);
+                  const char *client_id, const char *client_secret, const char *ca_file,
+                  int per_minute, char *why, size_t room);
 void hl_client_ref(struct hl_client *c);
 void hl_client_unref(
     struct hl_client *c); /* with the last one gone no call may be under way */

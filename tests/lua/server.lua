@@ -48,7 +48,7 @@ function Server:answer(req)
     end
     headers = headers or {}
     headers["Content-Type"] = headers["Content-Type"] or "application/json"
-    headers["X-Request-Id"] = "0123456789abcdef0123456789abcdef/42"
+    headers["X-Request-Id"] = headers["X-Request-Id"] or "0123456789abcdef0123456789abcdef/42"
     req:reply(status, headers, type(body) == "table" and json.encode(body) or body or "")
 end
 
