@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "answer.h"
-#include "secret.h"
 #include "task.h"
 
 #define CALL "aura.call"
@@ -95,7 +94,6 @@ static void push_value(lua_State *L, struct call *u)
     }
     if (!whole)
         hl_answer_error(hl_buf_text(&c->answer), c->answer.len, &c->failure);
-    hl_secret_blank_places(c->failure.message, strlen(c->failure.message));
     if (!c->failure.message[0])
         snprintf(c->failure.message, sizeof c->failure.message, "it holds no \"data\"");
     c->failure.err = read ? HALO_API : HALO_AMBIGUOUS;

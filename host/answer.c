@@ -8,6 +8,8 @@
 
 #include <jansson.h>
 
+#include "secret.h"
+
 /* An answer that C reads is small; larger ones are only decoded in Lua, within its
  * limits. */
 enum { MAX_READ = 1024 * 1024 };
@@ -83,6 +85,7 @@ void hl_answer_error(const char *body, size_t len, struct hl_failure *f)
     if (!json_is_object(root)) {
         json_decref(root);
         read_plain(body, len, f);
+        hl_secret_blank_places(f->message, strlen(f->message));
         return;
     }
     const json_t *errors = json_object_get(root, "errors");
@@ -105,6 +108,7 @@ void hl_answer_error(const char *body, size_t len, struct hl_failure *f)
         show_member(f->message, sizeof f->message, root, "message");
     if (!f->reason[0])
         show_member(f->reason, sizeof f->reason, root, "reason");
+    hl_secret_blank_places(f->message, strlen(f->message));
     json_decref(root);
 }
 

@@ -241,6 +241,7 @@ static void on_answer(struct hl_http *h)
                               .max_attempts = c->max_attempts,
                               .retry_after_ms =
                                   a->retry_after_ms > 0 ? a->retry_after_ms : 0,
+                              .retry_after_max_ms = c->retry_after_max_ms,
                               .token_renewed = c->renewed || renewal_is_useless(c),
                               .maybe_done = c->maybe_done,
                               .no_conflict_wait = c->no_conflict_wait,
@@ -305,7 +306,6 @@ static int start_wire(struct hl_call *c)
                                  .secrets = secrets,
                                  .ca_file = client->ca_file,
                                  .timeout_ms = left > 1 ? left : 1,
-                                 .connect_ms = HL_CONNECT_TIMEOUT_MS,
                                  .max_body = HL_MAX_BODY };
     c->generation = client->token.generation;
     c->attempts++;

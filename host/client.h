@@ -15,8 +15,8 @@
 
 enum {
     HL_CALL_TIMEOUT_MS = 60000, /* a call's deadline unless it says otherwise */
-    HL_CONNECT_TIMEOUT_MS = 10000,
     HL_MAX_BODY = 16 * 1024 * 1024,
+    HL_MAX_ATTEMPTS = 100, /* most that a script may ask for */
     HL_REMEMBERED = 256 /* accepted operations remembered, for waits that follow them */
 };
 
@@ -73,6 +73,7 @@ struct hl_call {
     char id[64];           /* the instance, or "" */
     int64_t timeout_ms;    /* 0: HL_CALL_TIMEOUT_MS */
     int max_attempts;      /* 0: the default; 1: never sent again */
+    int64_t retry_after_max_ms; /* longest Retry-After to wait for; 0: any */
     bool no_conflict_wait, refuses_with_500;
     void (*done)(struct hl_call *c);
     /* ---- results, from `done` on */

@@ -250,7 +250,7 @@ static void set_common(CURL *e, struct hl_http *h, const struct hl_http_request 
     curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING,
                      ""); /* whatever curl can undo; the limit counts what comes out */
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
-    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)r->connect_ms);
+    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)HL_HTTP_CONNECT_MS);
     curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L); /* bytes a second ... */
     curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME,
                      (long)HL_HTTP_STALL_S); /* ... for so long is a stalled transfer */

@@ -1,8 +1,9 @@
 /* One HTTP transfer: an easy handle, its headers, a bounded body. Knows nothing of the
- * service it talks to. What comes back is free of the secrets it was told of, and what is
- * no success also of whatever stands where secrets stand (secret.h). A transfer is never retried, never redirected, and never sent
+ * service it talks to. A transfer is never retried, never redirected, and never sent
  * twice: a request with a body is fed from a callback that cannot be rewound, because
- * curl re-sends a POST by itself when a reused connection dies. */
+ * curl re-sends a POST by itself when a reused connection dies. What comes back is free
+ * of the secrets it was told of and, where it is no success, of whatever stands where
+ * secrets stand (secret.h). */
 #ifndef HL_HTTP_H
 #define HL_HTTP_H
 
@@ -15,6 +16,7 @@
 
 enum {
     HL_HTTP_MAX_HEADERS = 64 * 1024, /* bytes, all headers of one answer */
+    HL_HTTP_CONNECT_MS = 10000,      /* longest to resolve and connect, with TLS */
     HL_HTTP_STALL_S = 30,            /* a transfer that stands still for so long ends */
     HL_HTTP_SECRETS = 5              /* at most, with the NULL */
 };
@@ -29,7 +31,6 @@ struct hl_http_request {
     const char *const *secrets;  /* blanked in all that comes back; NULL ends them */
     const char *ca_file;         /* NULL: the system's store */
     int64_t timeout_ms;          /* for the whole transfer */
-    int64_t connect_ms;
     size_t max_body;
 };
 

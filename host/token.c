@@ -177,7 +177,6 @@ static void send_request(struct hl_token *t)
                                  .secrets = secrets,
                                  .ca_file = t->ca_file,
                                  .timeout_ms = HL_TOKEN_TIMEOUT_MS,
-                                 .connect_ms = 10000,
                                  .max_body = MAX_TOKEN_BODY };
     if (hl_http_start(&t->http, t->pool, &r, on_answer) == HALO_OK)
         return;

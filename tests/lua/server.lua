@@ -29,8 +29,13 @@ function M.start(options)
             self:answer(req)
         end
     end)
-    self.client = aura.auth { base_url = self.url, client_id = "id", client_secret = "s3cr3t-value" }
+    self.client = self:client_of_its_own()
     return self
+end
+
+---Another client, which knows nothing of what the first was told.
+function Server:client_of_its_own()
+    return aura.auth { base_url = self.url, client_id = "id", client_secret = "s3cr3t-value" }
 end
 
 function Server:answer(req)
