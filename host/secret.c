@@ -186,6 +186,8 @@ static size_t place(const char *at, const char *end, size_t *before)
         bool colon; /* a colon alone makes it one: "password: x", not "token: x" */
     } NAMES[] = { { "password", true }, { "secret", true }, { "token", false } };
     static const char *const SCHEMES[] = { "Bearer ", "Basic ", "" };
+    if (!*at || !strchr("bBeEpPsStT:", *at))
+        return 0; /* none of them begins so */
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
         size_t name = strlen(NAMES[i].name), n;
         if (begins(at, end, NAMES[i].name) &&

@@ -121,6 +121,18 @@ function TestEcho.test_successes()
     lu.assertNotStrContains(tostring(err), "p4ssw0rd")
 end
 
+---In a refusal also what nobody here knows: the password of an instance, another one's token.
+function TestEcho.test_what_stands_where_secrets_stand()
+    s.routes[GET] = { 400, { errors = { { message = "password=hunter22 is wrong, Bearer hunter22hunter22",
+        detail = { password = "hunter22", url = "neo4j://u:hunter22@x" } } } },
+        { ["X-Request-Id"] = "token=hunter22" } }
+    local err = server.failure(c.get, c, "3fa29c1e")
+    for _, text in ipairs(texts(err, { tostring(err) })) do
+        lu.assertNotStrContains(text, "hunter22")
+    end
+    lu.assertEquals(err.errors[1].detail.url, "neo4j://***@x")
+end
+
 ---An old token, too: refused, or expired while the request that shows it was on its way.
 function TestEcho.test_an_old_token()
     local old
