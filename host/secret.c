@@ -1,6 +1,7 @@
 #include "secret.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -17,12 +18,10 @@ void hl_secret_forget(char **secret)
 
 char *hl_secret_basic(const char *user, const char *password)
 {
-    size_t user_len = strlen(user), len = user_len + 1 + strlen(password);
+    size_t len = strlen(user) + 1 + strlen(password);
     char *plain = malloc(len + 1), *coded = malloc(4 * (len / 3 + 1) + 1);
     if (plain && coded) {
-        memcpy(plain, user, user_len);
-        plain[user_len] = ':';
-        memcpy(plain + user_len + 1, password, len - user_len);
+        snprintf(plain, len + 1, "%s:%s", user, password);
         EVP_EncodeBlock((unsigned char *)coded, (const unsigned char *)plain, (int)len);
     } else {
         free(coded);

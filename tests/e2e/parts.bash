@@ -96,6 +96,7 @@ certificates() {
 
 # listens LOG ADDRESS TO: socat on a free port, which is $port; LOG has a line for each connection
 listens() {
+    rm -f "$1" # of an earlier one
     socat -d -d "${@:4}" "$2" "$3" 2>"$1" &
     poll grep -qs "listening on" "$1" || fail "socat does not listen: $(cat "$1")"
     port=$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p;T;q' "$1")
