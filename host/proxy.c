@@ -10,13 +10,10 @@ bool hl_proxy_name(char *host, size_t room, char port[8])
     static const char *const NAMES[] = { "https_proxy", "HTTPS_PROXY", "all_proxy",
                                          "ALL_PROXY" };
     const char *proxy = NULL;
-    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES && !proxy; i++) {
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES && (!proxy || !*proxy); i++)
         proxy = getenv(NAMES[i]);
-        if (proxy && !*proxy)
-            return false; /* set to nothing: no proxy, and curl looks no further */
-    }
     *host = *port = '\0';
-    if (!proxy)
+    if (!proxy || !*proxy)
         return false;
     char *name = NULL, *number = NULL;
     CURLU *url = curl_url();

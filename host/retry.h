@@ -12,7 +12,7 @@
  * | sent, but no answer came | sent again | `ambiguous` |
  * | the answer is too large (16 MB) | GET fails, DELETE is `ambiguous` | `ambiguous` |
  * | 409 `ongoing-database-operation` | waits for its end | waits for its end |
- * | 404, 410 to a DELETE that was sent before | has succeeded | |
+ * | 404, 410 to a DELETE that may have acted before | has succeeded | |
  * | anything else | fails with its kind | fails with its kind |
  *
  * "Kind" is hl_status_error; a failure to connect is HALO_TRANSPORT. An `ambiguous` call

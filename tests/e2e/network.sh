@@ -102,7 +102,7 @@ test_proxy() {
         hasnt err "$password"
         hasnt "log.$variable" "$password"
     done
-    through 1 env https_proxy="http://user:$password@$proxy" "$HALO" --no-token-cache list
+    through 1 env https_proxy= HTTPS_PROXY="http://user:$password@$proxy" "$HALO" --no-token-cache list
     # What it sees and keeps.
     local token
     token=$(sed -n '2s/.* //p' "$HOME"/.cache/halo/*.token)

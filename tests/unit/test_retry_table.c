@@ -30,7 +30,7 @@ static const struct row {
       { 409 },
       0,
       0 },
-    { "404, 410 to a DELETE that was sent before",
+    { "404, 410 to a DELETE that may have acted before",
       { .method = HL_DELETE, .maybe_done = true },
       { 404, 410 },
       0,
