@@ -16,9 +16,9 @@
  * | anything else | fails with its kind | fails with its kind |
  *
  * "Kind" is hl_status_error; a failure to connect is HALO_TRANSPORT. An `ambiguous` call
- * fails and is never sent again. A wait for the end of an operation sends again every 2 to
- * 10 s until the deadline. A POST that only reads counts as a GET. The README has the same
- * table; tests/unit/test_retry_table.c holds both to the code.
+ * fails and is never sent again. A wait for the end of an operation sends again every
+ * 2 to 10 s until the deadline. A POST that only reads counts as a GET. The README has
+ * the same table; tests/unit/test_retry_table.c holds both to the code.
  *
  * A 5xx to a POST is no proof that nothing happened: a gateway says 502 and 504 while the
  * service behind it carries the request out.
