@@ -23,7 +23,8 @@ int hl_arg_path(lua_State *L, const struct endpoint *e, int first, struct hl_cal
 /* Builds c->body from the table at arg. */
 void hl_arg_body(lua_State *L, const struct endpoint *e, int arg, struct hl_call *c);
 
-/* Reads {timeout=, retry=} at arg, which may be absent. */
+/* Reads {timeout=, retry=} at arg, which may be absent; stdlib/meta/aura.lua says what
+ * they may be. */
 void hl_arg_options(lua_State *L, const char *op, int arg, struct hl_call *c);
 
 /* A number of seconds in the table at arg, as ms; fallback when absent. */

@@ -288,6 +288,45 @@ int64_t hl_arg_seconds(lua_State *L, int arg, const char *name, const char *op,
     return (int64_t)(n * 1000);
 }
 
+/* Raises for a key of the table at arg that is not in the list. */
+static void known_only(lua_State *L, const char *op, int arg, const char *list)
+{
+    for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1)) {
+        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
+        if (!in_list(list, name))
+            hl_raise(L, HALO_USAGE, op, "unknown option '%s'; known are: %s", name, list);
+    }
+}
+
+/* What may be sent again: true, false or {attempts=, conflict=, after_max=} on top. */
+static void retry_policy(lua_State *L, const char *op, struct hl_call *c)
+{
+    int policy = lua_gettop(L);
+    if (lua_isboolean(L, policy) || lua_isnil(L, policy)) {
+        bool never = lua_isboolean(L, policy) && !lua_toboolean(L, policy);
+        c->max_attempts = never ? 1 : 0;
+        c->no_conflict_wait = never;
+        return;
+    }
+    if (!lua_istable(L, policy))
+        hl_raise(L, HALO_USAGE, op,
+                 "retry must be true, false or a table of attempts, conflict, after_max");
+    known_only(L, op, policy, "attempts conflict after_max");
+    if (lua_getfield(L, policy, "attempts") != LUA_TNIL) {
+        lua_Integer n = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
+        if (n < 1 || n > HL_MAX_ATTEMPTS)
+            hl_raise(L, HALO_USAGE, op, "attempts must be a whole number from 1 to %d",
+                     HL_MAX_ATTEMPTS);
+        c->max_attempts = (int)n;
+    }
+    int type = lua_getfield(L, policy, "conflict");
+    if (type != LUA_TNIL && type != LUA_TBOOLEAN)
+        hl_raise(L, HALO_USAGE, op, "conflict must be true or false");
+    c->no_conflict_wait = type == LUA_TBOOLEAN && !lua_toboolean(L, -1);
+    c->retry_after_max_ms = hl_arg_seconds(L, policy, "after_max", op, 0);
+    lua_settop(L, policy);
+}
+
 void hl_arg_options(lua_State *L, const char *op, int arg, struct hl_call *c)
 {
     if (lua_isnoneornil(L, arg))
@@ -295,20 +334,9 @@ void hl_arg_options(lua_State *L, const char *op, int arg, struct hl_call *c)
     if (!lua_istable(L, arg))
         hl_raise(L, HALO_USAGE, op, "expected a table of options, got %s",
                  luaL_typename(L, arg));
-    lua_pushnil(L);
-    while (lua_next(L, arg)) {
-        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
-        if (strcmp(name, "timeout") != 0 && strcmp(name, "retry") != 0)
-            hl_raise(
-                L, HALO_USAGE, op,
-                "unknown option '%s'; known are: timeout (seconds), retry (false: never)",
-                name);
-        lua_pop(L, 1);
-    }
+    known_only(L, op, arg, "timeout retry");
     c->timeout_ms = hl_arg_seconds(L, arg, "timeout", op, 0);
-    if (lua_getfield(L, arg, "retry") == LUA_TBOOLEAN && !lua_toboolean(L, -1)) {
-        c->max_attempts = 1;
-        c->no_conflict_wait = true;
-    }
+    lua_getfield(L, arg, "retry");
+    retry_policy(L, op, c);
     lua_pop(L, 1);
 }

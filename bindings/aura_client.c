@@ -129,6 +129,7 @@ static int make_client(struct halo_host *h, const struct wish *w, struct hl_prof
     id = setting(id ? id : h->cfg.client_id, "AURA_CLIENT_ID", NULL);
     secret = setting(secret ? secret : h->cfg.client_secret, "AURA_CLIENT_SECRET", NULL);
     int rate = requests_per_minute(h, name ? p->rate : -1);
+    const char *ca_file = setting(h->cfg.ca_file, "AURA_CA_FILE", NULL);
     err = HALO_USAGE;
     if (!id || !secret)
         snprintf(why, room,
@@ -141,7 +142,7 @@ static int make_client(struct halo_host *h, const struct wish *w, struct hl_prof
         snprintf(why, room,
                  "AURA_RATE must be a number of requests a minute (0: no limit)");
     else
-        err = hl_client_new(out, h->loop, url, id, secret, rate, why, room);
+        err = hl_client_new(out, h->loop, url, id, secret, ca_file, rate, why, room);
     return err;
 }
 

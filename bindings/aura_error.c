@@ -42,12 +42,25 @@ static const struct {
       "the instance may exist (and be billed): look before you try again: halo list" },
     { HALO_AMBIGUOUS, 0, NULL, NULL,
       "it may have been carried out: look before you try again: halo get ID" },
-    { HALO_TRANSPORT, 0, NULL, "resolve",
-      "check the network, the proxy and AURA_BASE_URL" },
+    { HALO_TRANSPORT, 0, NULL, "has expired",
+      "the server needs a new certificate, or the clock of this machine is wrong; halo "
+      "never skips the check" },
+    { HALO_TRANSPORT, 0, NULL, "not yet valid",
+      "is the clock of this machine right? halo never skips the check" },
+    { HALO_TRANSPORT, 0, NULL, "subject name",
+      "that server's certificate is for another host: check AURA_BASE_URL; halo never "
+      "skips the check" },
     { HALO_TRANSPORT, 0, NULL, "certificate",
-      "set AURA_CA_FILE if your network re-signs TLS; halo never skips the check" },
+      "if your network re-signs TLS, name its CA with --cacert or AURA_CA_FILE; halo "
+      "never skips the check" },
     { HALO_TRANSPORT, 0, NULL, "SSL",
-      "set AURA_CA_FILE if your network re-signs TLS; halo never skips the check" },
+      "if your network re-signs TLS, name its CA with --cacert or AURA_CA_FILE; halo "
+      "never skips the check" },
+    { HALO_TRANSPORT, 0, NULL, "response 407",
+      "the proxy wants a user and a password: "
+      "https_proxy=http://USER:PASSWORD@HOST:PORT" },
+    { HALO_TRANSPORT, 0, NULL, "proxy",
+      "check https_proxy; no_proxy names hosts that are reached without it" },
     { HALO_TRANSPORT, 0, NULL, NULL, "check the network, the proxy and AURA_BASE_URL" },
     { HALO_TIMEOUT, 0, "wait_for_status", NULL,
       "it may still get there: wait again, with a longer --timeout" },

@@ -8,6 +8,8 @@
 
 #include <jansson.h>
 
+#include "secret.h"
+
 /* An answer that C reads is small; larger ones are only decoded in Lua, within its
  * limits. */
 enum { MAX_READ = 1024 * 1024 };
@@ -83,6 +85,7 @@ void hl_answer_error(const char *body, size_t len, struct hl_failure *f)
     if (!json_is_object(root)) {
         json_decref(root);
         read_plain(body, len, f);
+        hl_secret_blank_places(f->message, strlen(f->message));
         return;
     }
     const json_t *errors = json_object_get(root, "errors");
@@ -105,15 +108,8 @@ void hl_answer_error(const char *body, size_t len, struct hl_failure *f)
         show_member(f->message, sizeof f->message, root, "message");
     if (!f->reason[0])
         show_member(f->reason, sizeof f->reason, root, "reason");
+    hl_secret_blank_places(f->message, strlen(f->message));
     json_decref(root);
-}
-
-bool hl_answer_is_json(const char *body, size_t len)
-{
-    json_t *root = parse(body, len);
-    bool is = root != NULL || len > MAX_READ;
-    json_decref(root);
-    return is;
 }
 
 bool hl_answer_status(const char *body, size_t len, char *status, size_t room)

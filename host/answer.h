@@ -14,11 +14,9 @@ void hl_answer_show(char *to, size_t room, const char *text, size_t len);
 
 /* Fills in message, reason and field of f from an error body, in any of the shapes the
  * API uses: errors[], {"error"}, {"error","error_description"}, {"message","reason"},
- * text, HTML, nothing. */
+ * text, HTML, nothing. What stands in the message where secrets stand is blanked, as the
+ * body may be that of a success. */
 void hl_answer_error(const char *body, size_t len, struct hl_failure *f);
-
-/* Whether the body is JSON at all. */
-bool hl_answer_is_json(const char *body, size_t len);
 
 /* The status in {"data":{"status":"..."}}; "" when it has none. False when it is not such
  * JSON. */

@@ -47,14 +47,6 @@ const char *hl_buf_text(const struct hl_buf *b)
     return b->data ? b->data : "";
 }
 
-void hl_buf_clear(struct hl_buf *b)
-{
-    b->len = 0;
-    b->too_big = false;
-    if (b->data)
-        b->data[0] = '\0';
-}
-
 void hl_buf_reset(struct hl_buf *b)
 {
     free(b->data);

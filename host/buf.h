@@ -24,9 +24,6 @@ int hl_buf_append(struct hl_buf *b, const void *data, size_t len);
 /* The bytes with a NUL after them, never NULL. Valid until the next append or reset. */
 const char *hl_buf_text(const struct hl_buf *b);
 
-/* Empties it but keeps the memory for what comes next. */
-void hl_buf_clear(struct hl_buf *b);
-
 /* Empties it and frees the memory; the limit stays. May be called twice. */
 void hl_buf_reset(struct hl_buf *b);
 

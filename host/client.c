@@ -1,5 +1,6 @@
 #include "client.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,27 +13,42 @@
 static void step(struct hl_call *c);
 static void leave_queues(struct hl_call *c);
 
+/* Whether it is a file that can be read; curl would say so only when it has connected. */
+static bool readable(const char *path, char *why, size_t room)
+{
+    FILE *f = fopen(path, "re");
+    bool ok = f && fgetc(f) != EOF;
+    if (!ok)
+        snprintf(why, room, "cannot read the CA file %s: %s", path,
+                 !f || ferror(f) ? strerror(errno) : "it is empty");
+    if (f)
+        fclose(f);
+    return ok;
+}
+
 int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base_url,
-                  const char *client_id, const char *client_secret, int per_minute,
-                  char *why, size_t room)
+                  const char *client_id, const char *client_secret, const char *ca_file,
+                  int per_minute, char *why, size_t room)
 {
     *out = NULL;
     int err = hl_base_url_check(base_url, why, room);
+    if (err == HALO_OK && ca_file && !readable(ca_file, why, room))
+        err = HALO_USAGE;
     if (err != HALO_OK)
         return err;
     struct hl_client *c = calloc(1, sizeof *c);
     if (!c)
         return HALO_NOMEM;
-    const char *ca_file = getenv("AURA_CA_FILE");
     c->refs = 1;
     c->loop = loop;
     hl_http_pool_init(&c->pool, loop);
     hl_turns_init(&c->turns, loop, per_minute);
     size_t len = strlen(base_url);
     c->base_url = strndup(base_url, len > 0 && base_url[len - 1] == '/' ? len - 1 : len);
-    c->ca_file = ca_file && *ca_file ? strdup(ca_file) : NULL;
-    if (!c->base_url || hl_token_init(&c->token, &c->pool, c->base_url, client_id,
-                                      client_secret, c->ca_file) != HALO_OK) {
+    c->ca_file = ca_file ? strdup(ca_file) : NULL;
+    if (!c->base_url || (ca_file && !c->ca_file) ||
+        hl_token_init(&c->token, &c->pool, c->base_url, client_id, client_secret,
+                      c->ca_file) != HALO_OK) {
         hl_client_unref(c);
         return HALO_NOMEM;
     }
@@ -252,6 +268,7 @@ static void on_answer(struct hl_http *h)
                               .max_attempts = c->max_attempts,
                               .retry_after_ms =
                                   a->retry_after_ms > 0 ? a->retry_after_ms : 0,
+                              .retry_after_max_ms = c->retry_after_max_ms,
                               .token_renewed = c->renewed || renewal_is_useless(c),
                               .maybe_done = c->maybe_done,
                               .no_conflict_wait = c->no_conflict_wait,
@@ -300,6 +317,8 @@ static int start_wire(struct hl_call *c)
     int64_t left = deadline(c) - elapsed(c);
     if (asprintf(&url, "%s%s", client->base_url, c->path) < 0)
         return HALO_NOMEM;
+    const char *secrets[HL_TOKEN_SECRETS];
+    hl_token_secrets(&client->token, secrets);
     bool writes = c->method == HL_POST || c->method == HL_PATCH;
     struct hl_http_request r = { .method = hl_method_name(c->method),
                                  .url = url,
@@ -311,9 +330,9 @@ static int start_wire(struct hl_call *c)
                                                       : 0,
                                  .content_type = writes ? "application/json" : NULL,
                                  .bearer = client->token.value,
+                                 .secrets = secrets,
                                  .ca_file = client->ca_file,
                                  .timeout_ms = left > 1 ? left : 1,
-                                 .connect_ms = HL_CONNECT_TIMEOUT_MS,
                                  .max_body = HL_MAX_BODY };
     c->generation = client->token.generation;
     c->attempts++;

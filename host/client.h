@@ -16,8 +16,8 @@
 
 enum {
     HL_CALL_TIMEOUT_MS = 60000, /* a call's deadline unless it says otherwise */
-    HL_CONNECT_TIMEOUT_MS = 10000,
     HL_MAX_BODY = 16 * 1024 * 1024,
+    HL_MAX_ATTEMPTS = 100, /* most that a script may ask for */
     HL_REMEMBERED = 256 /* accepted operations remembered, for waits that follow them */
 };
 
@@ -76,6 +76,7 @@ struct hl_call {
     char id[64];           /* the instance, or "" */
     int64_t timeout_ms;    /* 0: HL_CALL_TIMEOUT_MS */
     int max_attempts;      /* 0: the default; 1: never sent again */
+    int64_t retry_after_max_ms; /* longest Retry-After to wait for; 0: any */
     bool no_conflict_wait, refuses_with_500;
     void (*done)(struct hl_call *c);
     /* ---- results, from `done` on */
@@ -97,13 +98,13 @@ struct hl_call {
     int64_t begun_ms, sent_ms;
 };
 
-/* Strings are copied. Errors: HALO_NOMEM, HALO_USAGE with a reason in why. */
+/* Strings are copied. ca_file: NULL: the system's store. Errors: HALO_NOMEM, HALO_USAGE
+ * with a reason in why. */
 int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base_url,
-                  const char *client_id, const char *client_secret, int per_minute,
-                  char *why, size_t room);
+                  const char *client_id, const char *client_secret, const char *ca_file,
+                  int per_minute, char *why, size_t room);
 /* Shares token, request rate and what is known of durations with the user's other
- * processes. why: what the user should
- * know, or "". */
+ * processes. why: what the user should know, or "". */
 void hl_client_share(struct hl_client *c, char *why, size_t room);
 void hl_client_ref(struct hl_client *c);
 void hl_client_unref(

@@ -8,6 +8,7 @@
 #include "../bindings/modules.h"
 #include "client.h"
 #include "runtime.h"
+#include "secret.h"
 #include "task.h"
 
 unsigned halo_version(void)
@@ -21,11 +22,12 @@ static void free_strings(halo_config *cfg)
 {
     free((char *)cfg->base_url);
     free((char *)cfg->client_id);
-    free((char *)cfg->client_secret);
+    hl_secret_forget((char **)&cfg->client_secret);
     free((char *)cfg->profile);
     free((char *)cfg->stdlib_dir);
     free((char *)cfg->scripts_dir);
     free((char *)cfg->work_dir);
+    free((char *)cfg->ca_file);
 }
 
 /* Replaces each string by a copy of the host's own. */
@@ -33,7 +35,7 @@ static int copy_strings(halo_config *cfg)
 {
     const char **all[] = { &cfg->base_url,   &cfg->client_id,   &cfg->client_secret,
                            &cfg->stdlib_dir, &cfg->scripts_dir, &cfg->work_dir,
-                           &cfg->profile };
+                           &cfg->profile,    &cfg->ca_file };
     bool ok = true;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         const char *given = *all[i];

@@ -3,10 +3,14 @@
 #include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include <halo.h>
+
+#include "proxy.h"
+#include "secret.h"
 
 #define USER_AGENT "halo/" HALO_VERSION
 
@@ -84,11 +88,30 @@ static int add_header(struct hl_http *h, const char *line)
     return HALO_OK;
 }
 
-static void copy_header(CURL *easy, const char *name, char *to, size_t room)
+/* Blanks secrets; places: by place as well. */
+static size_t blank(const struct hl_http *h, char *text, size_t len, bool places)
+{
+    len = hl_secret_blank(text, len, (const char *const *)h->secrets);
+    return places ? hl_secret_blank_places(text, len) : len;
+}
+
+/* Blanked before it is cut, so that no part of a secret is left. */
+static void copy_blanked(const struct hl_http *h, const char *text, char *to, size_t room)
+{
+    char *whole = strdup(text);
+    if (whole) {
+        blank(h, whole, strlen(whole), true);
+        snprintf(to, room, "%s", whole);
+    }
+    free(whole);
+}
+
+static void copy_header(const struct hl_http *h, const char *name, char *to, size_t room)
 {
     struct curl_header *header;
-    if (curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
-        snprintf(to, room, "%s", header->value);
+    if (curl_easy_header(h->transfer.easy, name, 0, CURLH_HEADER, -1, &header) ==
+        CURLHE_OK)
+        copy_blanked(h, header->value, to, room);
     for (char *c = to; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 127)
             *c = '?';
@@ -96,6 +119,10 @@ static void copy_header(CURL *easy, const char *name, char *to, size_t room)
 
 static enum hl_net classify(const struct hl_http *h, CURLcode result)
 {
+    long proxy = 0; /* a proxy's refusal */
+    curl_easy_getinfo(h->transfer.easy, CURLINFO_HTTP_CONNECTCODE, &proxy);
+    if (!h->answer.sent && proxy >= 400 && proxy < 500 && proxy != 408 && proxy != 429)
+        return HL_NET_REFUSED;
     switch (result) {
     case CURLE_OK:
         return HL_NET_ANSWER;
@@ -136,6 +163,42 @@ static void release(struct hl_http *h)
     }
     curl_slist_free_all(h->headers);
     h->headers = NULL;
+    for (int i = 0; i < HL_HTTP_SECRETS; i++)
+        hl_secret_forget(&h->secrets[i]);
+}
+
+/* The service itself was not reached: a new connection for which TLS never was done. What
+ * curl counts as sent then went to a proxy. */
+static bool unreached(const struct hl_http *h)
+{
+    long connections = 0;
+    curl_off_t tls_done = 0;
+    curl_easy_getinfo(h->transfer.easy, CURLINFO_NUM_CONNECTS, &connections);
+    curl_easy_getinfo(h->transfer.easy, CURLINFO_APPCONNECT_TIME_T, &tls_done);
+    return h->tls && connections > 0 && tls_done == 0;
+}
+
+/* Says what went wrong, and by which proxy where one was in the way. connected: to a
+ * proxy, and no further. */
+static void describe(struct hl_http *h, CURLcode result, bool connected)
+{
+    struct hl_http_answer *a = &h->answer;
+    char host[128], port[8], failed[160], text[CURL_ERROR_SIZE + 256];
+    const char *said = h->error[0] ? h->error : curl_easy_strerror(result);
+    bool proxy = h->tls && hl_proxy_name(host, sizeof host, port);
+    if (proxy)
+        snprintf(failed, sizeof failed, "connect to %s port %s", host, port);
+    if (result == CURLE_SEND_FAIL_REWIND) /* curl wanted to send the body a second time */
+        said = "the connection broke after the request was sent";
+    if (proxy && !*host && result == CURLE_COULDNT_RESOLVE_PROXY)
+        snprintf(text, sizeof text,
+                 "https_proxy is not a URL"); /* curl would show all of it */
+    else if (proxy && (connected || result == CURLE_COULDNT_RESOLVE_PROXY ||
+                       result == CURLE_PROXY || strstr(said, failed)))
+        snprintf(text, sizeof text, "through the proxy %s:%s: %s", host, port, said);
+    else
+        snprintf(text, sizeof text, "%s", said);
+    copy_blanked(h, text, a->error, sizeof a->error);
 }
 
 static void on_done(struct hl_transfer *t, CURLcode result)
@@ -147,22 +210,21 @@ static void on_done(struct hl_transfer *t, CURLcode result)
     curl_off_t retry_after = 0;
     curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-    a->sent = sent > 0;
-    a->status = result == CURLE_OK || status >= 300 ? (int)status : 0;
+    bool reached = !unreached(h);
+    a->sent = sent > 0 && reached;
+    a->status = reached && (result == CURLE_OK || status >= 300) ? (int)status : 0;
     a->net = classify(h, result);
+    if (a->body.data)
+        a->body.len = blank(h, a->body.data, a->body.len, status >= 300);
     if (curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK &&
         retry_after > 0)
         a->retry_after_ms = retry_after < 86400 ? (int64_t)retry_after * 1000 : 86400000;
-    copy_header(t->easy, "X-Request-Id", a->request_id, sizeof a->request_id);
-    copy_header(t->easy, "X-Tyk-Api-Expires", a->deprecated, sizeof a->deprecated);
+    copy_header(h, "X-Request-Id", a->request_id, sizeof a->request_id);
+    copy_header(h, "X-Tyk-Api-Expires", a->deprecated, sizeof a->deprecated);
     if (status >= 300 && status < 400)
-        copy_header(t->easy, "Location", a->location, sizeof a->location);
-    if (result == CURLE_SEND_FAIL_REWIND) /* curl wanted to send the body a second time */
-        snprintf(a->error, sizeof a->error,
-                 "the connection broke after the request was sent");
-    else if (result != CURLE_OK)
-        snprintf(a->error, sizeof a->error, "%s",
-                 h->error[0] ? h->error : curl_easy_strerror(result));
+        copy_header(h, "Location", a->location, sizeof a->location);
+    if (result != CURLE_OK)
+        describe(h, result, sent > 0 && !reached);
     release(h);
     h->done(h);
 }
@@ -188,10 +250,10 @@ static void set_common(CURL *e, struct hl_http *h, const struct hl_http_request 
     curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING,
                      ""); /* whatever curl can undo; the limit counts what comes out */
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
-    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)r->connect_ms);
+    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)HL_HTTP_CONNECT_MS);
     curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L); /* bytes a second ... */
     curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME,
-                     30L); /* ... for 30 s is a stalled transfer */
+                     (long)HL_HTTP_STALL_S); /* ... for so long is a stalled transfer */
     curl_easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)r->max_body);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, h);
@@ -255,11 +317,17 @@ int hl_http_start(struct hl_http *h, struct hl_http_pool *pool,
     h->body = r->body;
     h->body_len = r->body_len;
     h->answer.retry_after_ms = -1;
+    h->tls = !loopback_url(r->url);
+    bool copied = true;
+    for (int i = 0; r->secrets && r->secrets[i] && i < HL_HTTP_SECRETS - 1; i++)
+        copied = (h->secrets[i] = strdup(r->secrets[i])) != NULL && copied;
     hl_buf_init(&h->answer.body, r->max_body);
     h->transfer.easy = pool->count > 0 ? pool->idle[--pool->count] : curl_easy_init();
     h->transfer.done = on_done;
-    if (!h->transfer.easy)
+    if (!h->transfer.easy || !copied) {
+        release(h);
         return HALO_NOMEM;
+    }
     set_common(h->transfer.easy, h, r);
     int err = set_request(h->transfer.easy, h, r);
     if (err == HALO_OK)

@@ -1,7 +1,9 @@
 /* One HTTP transfer: an easy handle, its headers, a bounded body. Knows nothing of the
  * service it talks to. A transfer is never retried, never redirected, and never sent
  * twice: a request with a body is fed from a callback that cannot be rewound, because
- * curl re-sends a POST by itself when a reused connection dies. */
+ * curl re-sends a POST by itself when a reused connection dies. What comes back is free
+ * of the secrets it was told of and, where it is no success, of whatever stands where
+ * secrets stand (secret.h). */
 #ifndef HL_HTTP_H
 #define HL_HTTP_H
 
@@ -12,7 +14,12 @@
 #include "loop.h"
 #include "retry.h" /* enum hl_net */
 
-enum { HL_HTTP_MAX_HEADERS = 64 * 1024 }; /* bytes, all headers of one answer */
+enum {
+    HL_HTTP_MAX_HEADERS = 64 * 1024, /* bytes, all headers of one answer */
+    HL_HTTP_CONNECT_MS = 10000,      /* longest to resolve and connect, with TLS */
+    HL_HTTP_STALL_S = 30,            /* a transfer that stands still for so long ends */
+    HL_HTTP_SECRETS = 5              /* at most, with the NULL */
+};
 
 struct hl_http_request {
     const char *method, *url;
@@ -21,16 +28,16 @@ struct hl_http_request {
     const char *content_type;    /* NULL: none */
     const char *bearer;          /* token, or NULL */
     const char *user, *password; /* Basic authentication, or NULL */
+    const char *const *secrets;  /* blanked in all that comes back; NULL ends them */
     const char *ca_file;         /* NULL: the system's store */
     int64_t timeout_ms;          /* for the whole transfer */
-    int64_t connect_ms;
     size_t max_body;
 };
 
 struct hl_http_answer {
     enum hl_net net;
     int status; /* 0 when no answer came */
-    bool sent;  /* at least the head of the request went out */
+    bool sent;  /* something of the request went out, and not only to a proxy */
     struct hl_buf body;
     int64_t retry_after_ms; /* -1: not given */
     char request_id[96];
@@ -54,6 +61,8 @@ struct hl_http {
     struct hl_http_pool *pool;
     struct curl_slist *headers;
     struct hl_http_answer answer;
+    char *secrets[HL_HTTP_SECRETS]; /* copies: they may change on the way */
+    bool tls;
     const char *body; /* borrowed until done */
     size_t body_len, body_sent, header_bytes;
     char error[CURL_ERROR_SIZE];

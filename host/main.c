@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,7 +16,7 @@
 
 struct options {
     bool sandbox, yes, dry_run, json, quiet, verbose, no_token_cache;
-    const char *code, *log_path, *stdlib_dir, *scripts_dir, *profile;
+    const char *code, *log_path, *stdlib_dir, *scripts_dir, *profile, *ca_file;
     FILE *log;
 };
 
@@ -201,26 +202,28 @@ static void take_flags(struct options *o, char **argv, int from)
     argv[to] = NULL;
 }
 
-enum {
-    OPT_SANDBOX = 256,
-    OPT_FLAG,
-    OPT_LOG,
-    OPT_STDLIB,
-    OPT_SCRIPTS,
-    OPT_NO_TOKEN_CACHE,
-    OPT_PROFILE,
-    OPT_VERSION
-};
+/* Where the value of one of the others goes. */
+static const char **place_of(struct options *o, const char *name)
+{
+    return strcmp(name, "log") == 0       ? &o->log_path
+           : strcmp(name, "stdlib") == 0  ? &o->stdlib_dir
+           : strcmp(name, "scripts") == 0 ? &o->scripts_dir
+           : strcmp(name, "profile") == 0 ? &o->profile
+                                          : &o->ca_file;
+}
+
+enum { OPT_SANDBOX = 256, OPT_FLAG, OPT_VALUE, OPT_NO_TOKEN_CACHE, OPT_VERSION };
 
 static const struct option LONG[] = { { "sandbox", no_argument, NULL, OPT_SANDBOX },
                                       { "yes", no_argument, NULL, OPT_FLAG },
                                       { "dry-run", no_argument, NULL, OPT_FLAG },
                                       { "json", no_argument, NULL, OPT_FLAG },
                                       { "quiet", no_argument, NULL, OPT_FLAG },
-                                      { "log", required_argument, NULL, OPT_LOG },
-                                      { "stdlib", required_argument, NULL, OPT_STDLIB },
-                                      { "scripts", required_argument, NULL, OPT_SCRIPTS },
-                                      { "profile", required_argument, NULL, OPT_PROFILE },
+                                      { "log", required_argument, NULL, OPT_VALUE },
+                                      { "stdlib", required_argument, NULL, OPT_VALUE },
+                                      { "scripts", required_argument, NULL, OPT_VALUE },
+                                      { "profile", required_argument, NULL, OPT_VALUE },
+                                      { "cacert", required_argument, NULL, OPT_VALUE },
                                       { "no-token-cache", no_argument, NULL,
                                         OPT_NO_TOKEN_CACHE },
                                       { "version", no_argument, NULL, OPT_VERSION },
@@ -267,17 +270,8 @@ static int read_options(struct options *o, int argc, char **argv)
         case 'e':
             o->code = optarg;
             break;
-        case OPT_LOG:
-            o->log_path = optarg;
-            break;
-        case OPT_STDLIB:
-            o->stdlib_dir = optarg;
-            break;
-        case OPT_SCRIPTS:
-            o->scripts_dir = optarg;
-            break;
-        case OPT_PROFILE:
-            o->profile = optarg;
+        case OPT_VALUE:
+            *place_of(o, LONG[index].name) = optarg;
             break;
         case OPT_NO_TOKEN_CACHE:
             o->no_token_cache = true;
@@ -316,6 +310,7 @@ static int run_script(struct options *o, char **words)
     cfg.scripts_dir = o->scripts_dir;
     cfg.dry_run = o->dry_run;
     cfg.profile = o->profile;
+    cfg.ca_file = o->ca_file;
     cfg.no_profiles = o->sandbox; /* also those that the script names */
     cfg.token_cache = !o->no_token_cache && !o->sandbox; /* that one ends with us */
     cfg.ud = o;
@@ -381,6 +376,8 @@ int main(int argc, char **argv)
     if (o.log_path && !(o.log = open_log(o.log_path)))
         return usage("cannot write to %s", o.log_path);
     set_signals();
+    /* a core file would hold the secret and the token; the sandbox's, too */
+    setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
     pid_t sandbox = 0;
     if (o.sandbox && (sandbox = start_sandbox(&o)) < 0) {
         if (!signalled)

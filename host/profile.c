@@ -11,23 +11,18 @@
 
 #include <halo.h>
 
+#include "secret.h"
+
 enum { MAX_FILE = 64 * 1024, MAX_RATE = 1000000 };
 enum { CLIENT_ID, CLIENT_SECRET, SECRET_COMMAND, BASE_URL, RATE, KEYS };
 
 static const char *const NAMES[KEYS] = { "client_id", "client_secret", "secret_command",
                                          "base_url", "rate" };
 
-static void forget(char *secret)
-{
-    if (secret)
-        explicit_bzero(secret, strlen(secret));
-    free(secret);
-}
-
 void hl_profile_free(struct hl_profile *p)
 {
     free(p->client_id);
-    forget(p->client_secret);
+    hl_secret_forget(&p->client_secret);
     free(p->base_url);
     memset(p, 0, sizeof *p);
 }
@@ -75,8 +70,7 @@ static char *read_file(const char *name, const char *path, char *why, size_t roo
         ssize_t n = read(fd, text, MAX_FILE);
         if (n < 0 || strlen(text) != (size_t)n) {
             snprintf(why, room, "profile %s: %s is not text", name, path);
-            forget(text);
-            text = NULL;
+            hl_secret_forget(&text);
         }
     }
     if (fd >= 0)

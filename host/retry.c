@@ -84,6 +84,8 @@ static struct hl_retry_out again(const struct hl_retry_in *in, int64_t delay_ms,
                                 .maybe_done = maybe_done };
     if (in->failures + 1 >= most)
         out.note = HL_NOTE_ATTEMPTS;
+    else if (in->retry_after_max_ms > 0 && in->retry_after_ms > in->retry_after_max_ms)
+        out.note = HL_NOTE_RETRY_AFTER;
     else if (in->deadline_ms > 0 && in->elapsed_ms + delay_ms >= in->deadline_ms)
         out.note = HL_NOTE_DEADLINE;
     if (out.note != HL_NOTE_NONE) {
@@ -161,7 +163,7 @@ static struct hl_retry_out answered(const struct hl_retry_in *in)
     case 504:
         return unclear(in);
     default:
-        if (in->status >= 500 && !repeatable(in))
+        if (in->status >= 500 && changes(in))
             return ambiguous(in, HL_NOTE_GATEWAY);
         return fail(in, err, HL_NOTE_NONE);
     }
@@ -229,6 +231,8 @@ const char *hl_retry_note_text(enum hl_retry_note note)
         return "the request was answered, but the answer could not be taken in";
     case HL_NOTE_ATTEMPTS:
         return "tried as often as allowed";
+    case HL_NOTE_RETRY_AFTER:
+        return "to be sent again only after a longer wait than this call allows";
     case HL_NOTE_DEADLINE:
         return "no time was left to try again";
     }

@@ -1,18 +1,24 @@
-/* What to do after one request of a call has ended: the whole of the failure semantics,
- * as one pure function. The rules:
+/* What to do after one request of a call has ended and is no success (2xx): the whole of
+ * the failure semantics, as one pure function. The rules:
  *
- *   2xx                              done
- *   401, 403                         renew the token and send again, once; then fail
- *   429, 503 with Retry-After        send again (nothing has happened), any method
- *   could not connect                send again, any method
- *   certificate refused, bad URL     fail at once, any method
- *   sent, and no answer;             GET, DELETE, POSTs that only read: send again
- *   408, 500, 502, 503, 504          POST, PATCH: fail as `ambiguous`
- *   any other 5xx                    POST, PATCH: `ambiguous`; others fail with its kind
- *   409 ongoing-database-operation   wait 2 to 10 s, send again until the deadline
- *   404, 410 to a DELETE that was    done, with HL_NOTE_GONE: it was our own DELETE, whose
- *   sent before without an answer    answer got lost
- *   anything else                    fail with the kind of the status (hl_status_error)
+ * | what happened | GET, DELETE | POST, PATCH |
+ * |---|---|---|
+ * | could not connect | sent again | sent again |
+ * | certificate refused; refused by a proxy | fails at once | fails at once |
+ * | 429; 503 with Retry-After | sent again | sent again |
+ * | 401, 403 | once more with a new token | once more with a new token |
+ * | 408, 500, 502, 503, 504 | sent again | `ambiguous` |
+ * | any other 5xx | GET fails, DELETE is `ambiguous` | `ambiguous` |
+ * | sent, but no answer came | sent again | `ambiguous` |
+ * | the answer is too large (16 MB) | GET fails, DELETE is `ambiguous` | `ambiguous` |
+ * | 409 `ongoing-database-operation` | waits for its end | waits for its end |
+ * | 404, 410 to a DELETE that may have acted before | has succeeded | |
+ * | anything else | fails with its kind | fails with its kind |
+ *
+ * "Kind" is hl_status_error; a failure to connect is HALO_TRANSPORT. An `ambiguous` call
+ * fails and is never sent again. A wait for the end of an operation sends again every
+ * 2 to 10 s until the deadline. A POST that only reads counts as a GET. The README has
+ * the same table; tests/unit/test_retry_table.c holds both to the code.
  *
  * A 5xx to a POST is no proof that nothing happened: a gateway says 502 and 504 while the
  * service behind it carries the request out.
@@ -60,7 +66,8 @@ struct hl_retry_in {
     int failures;       /* sum of `counts` of the earlier requests of this call */
     int attempt;        /* requests sent for this call, this one included: 1, 2, ... */
     int max_attempts;   /* 0: HL_RETRY_ATTEMPTS; 1: never send again after a failure */
-    int64_t retry_after_ms; /* 0 or less: the answer did not say */
+    int64_t retry_after_ms;     /* 0 or less: the answer did not say */
+    int64_t retry_after_max_ms; /* a longer one is not waited for; 0: any is */
     bool
         token_renewed; /* the token was renewed for this call already, or there is none */
     bool maybe_done;   /* or-ed from the outputs of the earlier requests of this call */
@@ -87,7 +94,8 @@ enum hl_retry_note {
                           out */
     HL_NOTE_UNUSABLE,  /* AMBIGUOUS: answered, but beyond our limits */
     HL_NOTE_ATTEMPTS,  /* FAIL: would be sent again, but was tried often enough */
-    HL_NOTE_DEADLINE   /* FAIL: would be sent again, but not before the deadline */
+    HL_NOTE_RETRY_AFTER, /* FAIL: would be sent again, but later than the caller wants */
+    HL_NOTE_DEADLINE     /* FAIL: would be sent again, but not before the deadline */
 };
 
 struct hl_retry_out {

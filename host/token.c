@@ -8,21 +8,13 @@
 #include <halo.h>
 
 #include "answer.h"
+#include "secret.h"
 
 enum { MAX_TOKEN_BODY = 64 * 1024 };
 
 static const char GRANT[] = "grant_type=client_credentials";
 
 static void send_request(struct hl_token *t);
-
-/* Overwrites before freeing, so that a secret does not linger in free memory. */
-static void forget(char **secret)
-{
-    if (*secret)
-        explicit_bzero(*secret, strlen(*secret));
-    free(*secret);
-    *secret = NULL;
-}
 
 int hl_token_init(struct hl_token *t, struct hl_http_pool *pool, const char *base_url,
                   const char *client_id, const char *client_secret, const char *ca_file)
@@ -32,10 +24,12 @@ int hl_token_init(struct hl_token *t, struct hl_http_pool *pool, const char *bas
     t->last = &t->first;
     t->client_id = strdup(client_id);
     t->client_secret = strdup(client_secret);
+    t->basic = hl_secret_basic(client_id, client_secret);
     t->ca_file = ca_file ? strdup(ca_file) : NULL;
     if (asprintf(&t->url, "%s/oauth/token", base_url) < 0)
         t->url = NULL;
-    return t->client_id && t->client_secret && t->url && (t->ca_file || !ca_file)
+    return t->client_id && t->client_secret && t->basic && t->url &&
+                   (t->ca_file || !ca_file)
                ? HALO_OK
                : HALO_NOMEM;
 }
@@ -47,6 +41,15 @@ void hl_token_share(struct hl_token *t, const struct hl_userdir *dir, char *why,
     hl_tokencache_open(&t->cache, dir, t->url, t->client_id, t->client_secret, why, room);
 }
 
+void hl_token_secrets(const struct hl_token *t, const char *to[HL_TOKEN_SECRETS])
+{
+    const char *all[] = { t->client_secret, t->basic, t->value, t->refused };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i])
+            *to++ = all[i];
+    *to = NULL;
+}
+
 void hl_token_free(struct hl_token *t)
 {
     if (t->pool) {
@@ -54,9 +57,10 @@ void hl_token_free(struct hl_token *t)
         hl_timer_stop(t->pool->loop, &t->retry);
     }
     hl_tokencache_close(&t->cache);
-    forget(&t->value);
-    forget(&t->refused);
-    forget(&t->client_secret);
+    hl_secret_forget(&t->value);
+    hl_secret_forget(&t->refused);
+    hl_secret_forget(&t->client_secret);
+    hl_secret_forget(&t->basic);
     free(t->client_id);
     free(t->ca_file);
     free(t->url);
@@ -106,7 +110,7 @@ static void on_answer(struct hl_http *h)
     const struct hl_http_answer *a = &h->answer;
     const char *body = hl_buf_text(&a->body);
     int expires_in = 0;
-    forget(&t->value);
+    hl_secret_forget(&t->value);
     bool ok = a->net == HL_NET_ANSWER && a->status >= 200 && a->status < 300;
     if (ok && hl_answer_token(body, a->body.len, &t->value, &expires_in)) {
         int64_t life = (int64_t)expires_in * 1000;
@@ -162,6 +166,8 @@ static void on_answer(struct hl_http *h)
 
 static void send_request(struct hl_token *t)
 {
+    /* not the old token: a service may give the same one again */
+    const char *secrets[] = { t->client_secret, t->basic, NULL };
     struct hl_http_request r = { .method = "POST",
                                  .url = t->url,
                                  .body = GRANT,
@@ -169,9 +175,9 @@ static void send_request(struct hl_token *t)
                                  .content_type = "application/x-www-form-urlencoded",
                                  .user = t->client_id,
                                  .password = t->client_secret,
+                                 .secrets = secrets,
                                  .ca_file = t->ca_file,
                                  .timeout_ms = HL_TOKEN_TIMEOUT_MS,
-                                 .connect_ms = 10000,
                                  .max_body = MAX_TOKEN_BODY };
     if (hl_http_start(&t->http, t->pool, &r, on_answer) == HALO_OK)
         return;
@@ -188,10 +194,10 @@ static bool take_shared(struct hl_token *t)
     if (!hl_tokencache_load(&t->cache, now, &token, &until))
         return false;
     if (t->refused && strcmp(token, t->refused) == 0) {
-        forget(&token);
+        hl_secret_forget(&token);
         return false;
     }
-    forget(&t->value);
+    hl_secret_forget(&t->value);
     t->value = token;
     t->generation++;
     t->expires_ms = hl_loop_now(t->pool->loop) + until - now;
@@ -258,7 +264,7 @@ void hl_token_refused(struct hl_token *t, unsigned generation)
 {
     if (t->generation != generation || !t->value)
         return;
-    forget(&t->refused);
+    hl_secret_forget(&t->refused);
     t->refused = t->value;
     t->value = NULL;
 }

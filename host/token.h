@@ -14,7 +14,8 @@ enum {
     HL_TOKEN_TIMEOUT_MS = 30000,
     HL_TOKEN_ATTEMPTS = 4,
     HL_TOKEN_TURN_MS = 15000, /* longest wait for another process that fetches it */
-    HL_TOKEN_POLL_MS = 50
+    HL_TOKEN_POLL_MS = 50,
+    HL_TOKEN_SECRETS = HL_HTTP_SECRETS /* of hl_token_secrets, with the NULL */
 };
 
 /* A call that waits for the token; embedded, zero-initialised. */
@@ -28,6 +29,7 @@ struct hl_token_wait {
 struct hl_token {
     struct hl_http_pool *pool;
     char *url, *client_id, *client_secret, *ca_file;
+    char *basic;         /* id and secret, as they are sent */
     char *value;         /* NULL: none */
     int64_t expires_ms;  /* on the loop's clock, the margin taken off */
     unsigned generation; /* counts the tokens got so far */
@@ -47,6 +49,8 @@ int hl_token_init(struct hl_token *t, struct hl_http_pool *pool, const char *bas
 /* Shares it with the user's other processes (tokencache.h says what dir and why are). */
 void hl_token_share(struct hl_token *t, const struct hl_userdir *dir, char *why,
                     size_t room);
+/* All that no answer may show, ended by NULL; borrowed. */
+void hl_token_secrets(const struct hl_token *t, const char *to[HL_TOKEN_SECRETS]);
 void hl_token_free(struct hl_token *t); /* no call may wait any more */
 
 /* True when a usable token is at hand. Otherwise w->ready is called later, from the loop.

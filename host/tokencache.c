@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "secret.h"
+
 enum { MAX_FILE = 64 * 1024 };
 
 /* What a file of ours says: this line, "<ms since 1970> <token>", each with its newline.
@@ -84,20 +86,12 @@ static char *read_token(const struct hl_tokencache *c, int64_t *until_ms)
     return token;
 }
 
-static void forget(char *token)
-{
-    if (token)
-        explicit_bzero(token, strlen(token));
-    free(token);
-}
-
 bool hl_tokencache_load(const struct hl_tokencache *c, int64_t now_ms, char **token,
                         int64_t *until_ms)
 {
     *token = read_token(c, until_ms);
     if (*token && (*until_ms <= now_ms || *until_ms > now_ms + HL_TOKENCACHE_MAX_MS)) {
-        forget(*token);
-        *token = NULL;
+        hl_secret_forget(token);
     }
     return *token != NULL;
 }
@@ -146,7 +140,7 @@ void hl_tokencache_drop(const struct hl_tokencache *c, const char *refused)
     snprintf(name, sizeof name, "%s.token", c->key);
     if (token && strcmp(token, refused) == 0)
         unlinkat(c->dir->fd, name, 0);
-    forget(token);
+    hl_secret_forget(&token);
 }
 
 /* ---- the lock ---- */

@@ -6,8 +6,8 @@ cmake_minimum_required(VERSION 3.22)
 # libraries, those after the "|" (C's and the system's headers are free).
 set(LAYERS
   "err buf governor retry pace status baseurl |"
-  "fs filelock userdir tokencache ratefile durations | openssl"
-  "loop     | curl"
+  "fs filelock userdir tokencache ratefile durations secret | openssl"
+  "loop proxy | curl"
   "child turns |"
   "profile secretcommand |"
   "http     | curl"

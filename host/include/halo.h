@@ -124,10 +124,13 @@ typedef struct halo_config {
                         $XDG_CACHE_HOME/halo (default ~/.cache/halo) */
     int no_profiles; /* 1: no profile is read, also when a script or HALO_PROFILE names
                         one: credentials and base_url are those above, as for a sandbox */
+    const char *ca_file; /* a bundle of CA certificates (PEM) to trust instead of the
+                            system's; default: AURA_CA_FILE. One that cannot be read fails
+                            the first call with HALO_USAGE */
 } halo_config;
 
 /* clang-format off */
-#define HALO_CONFIG_INIT { sizeof(halo_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define HALO_CONFIG_INIT { sizeof(halo_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 /* clang-format on */
 
 /* The version of the library in use, as 0x00MMmmpp. */

@@ -38,6 +38,19 @@
 ---@field hint string? what the operator can do
 ---@field body string? a 2xx answer that could not be read
 
+---The last argument of every call but auth and wait_for_status (behind the fields or the body, also where these are
+---left out as nil).
+---@class aura.Options
+---@field timeout number? seconds from now until the call gives up; without it, 60 from its first request on
+---@field retry boolean|aura.Retry|nil false: sent once, whatever happens (but for a token that has to be renewed)
+
+---What may be sent again at all is fixed (README, "What is sent again"); this says how often and after how long.
+---@class aura.Retry
+---@field attempts integer? most requests that may fail, 1 to 100; default 6
+---@field conflict boolean? false: fail at once on 409 ongoing-database-operation instead of waiting until the deadline
+---@field after_max number? seconds: fail at once when the service asks to come again (Retry-After) after more than this;
+---       without it, it is waited for, 120 s at most
+
 ---@class aura
 ---@field try aura the same calls, returning nil and the error instead of raising it
 local aura = { snapshot = {}, tenant = {}, key = {} }
@@ -48,34 +61,41 @@ local aura = { snapshot = {}, tenant = {}, key = {} }
 function aura.auth(options) end
 
 ---@param id string
+---@param options aura.Options?
 ---@return aura.Instance, aura.Response
-function aura.get(id) end
+function aura.get(id, options) end
 
 ---@param filter { tenant_id: string? }?
+---@param options aura.Options?
 ---@return aura.Instance[], aura.Response
-function aura.list(filter) end
+function aura.list(filter, options) end
 
 ---@param fields table name type region cloud_provider memory tenant_id; storage version ...
+---@param options aura.Options?
 ---@return aura.Instance instance with its password, told only here
 ---@return aura.Response
-function aura.create(fields) end
+function aura.create(fields, options) end
 
 ---@param id string
 ---@param changes table name memory storage vector_optimized secondaries_count cdc_enrichment_mode ...
+---@param options aura.Options?
 ---@return aura.Instance?, aura.Response
-function aura.patch(id, changes) end
+function aura.patch(id, changes, options) end
 
 ---@param id string
+---@param options aura.Options?
 ---@return aura.Instance?, aura.Response
-function aura.delete(id) end
+function aura.delete(id, options) end
 
 ---@param id string
+---@param options aura.Options?
 ---@return aura.Instance?, aura.Response
-function aura.pause(id) end
+function aura.pause(id, options) end
 
 ---@param id string
+---@param options aura.Options?
 ---@return aura.Instance?, aura.Response
-function aura.resume(id) end
+function aura.resume(id, options) end
 
 ---@param id string
 ---@param want string|string[] a status, several, or "deleted"
@@ -85,68 +105,83 @@ function aura.wait_for_status(id, want, options) end
 
 ---@param id string
 ---@param fields { source_instance_id: string, source_snapshot_id: string? }
+---@param options aura.Options?
 ---@return aura.Instance?, aura.Response
-function aura.overwrite(id, fields) end
+function aura.overwrite(id, fields, options) end
 
 ---@param id string
 ---@param fields { memory: string?, storage: string? }?
+---@param options aura.Options?
 ---@return aura.Instance?, aura.Response
-function aura.upgrade(id, fields) end
+function aura.upgrade(id, fields, options) end
 
 ---@param fields { node_count: integer, relationship_count: integer, instance_type: string, algorithm_categories: string[]? }
+---@param options aura.Options?
 ---@return table, aura.Response
-function aura.sizing(fields) end
+function aura.sizing(fields, options) end
 
 ---@param method "GET"|"POST"|"PATCH"|"DELETE"
 ---@param path string
 ---@param body table?
+---@param options aura.Options?
 ---@return any, aura.Response
-function aura.request(method, path, body) end
+function aura.request(method, path, body, options) end
 
 ---@param id string
 ---@param filter { date: string? }?
+---@param options aura.Options?
 ---@return table[], aura.Response
-function aura.snapshot.list(id, filter) end
+function aura.snapshot.list(id, filter, options) end
 
 ---@param id string
+---@param options aura.Options?
 ---@return { snapshot_id: string }, aura.Response
-function aura.snapshot.create(id) end
+function aura.snapshot.create(id, options) end
 
 ---@param id string
 ---@param snapshot_id string
+---@param options aura.Options?
 ---@return table, aura.Response
-function aura.snapshot.get(id, snapshot_id) end
+function aura.snapshot.get(id, snapshot_id, options) end
 
 ---@param id string
 ---@param snapshot_id string
+---@param options aura.Options?
 ---@return aura.Instance?, aura.Response
-function aura.snapshot.restore(id, snapshot_id) end
+function aura.snapshot.restore(id, snapshot_id, options) end
 
+---@param options aura.Options?
 ---@return { id: string, name: string }[], aura.Response
-function aura.tenant.list() end
+function aura.tenant.list(options) end
 
 ---@param id string
+---@param options aura.Options?
 ---@return { id: string, name: string, instance_configurations: table[] }, aura.Response
-function aura.tenant.get(id) end
+function aura.tenant.get(id, options) end
 
 ---@param id string
+---@param options aura.Options?
 ---@return { endpoint: string }, aura.Response
-function aura.tenant.metrics(id) end
+function aura.tenant.metrics(id, options) end
 
 ---@param filter { tenant_id: string? }?
+---@param options aura.Options?
 ---@return table[], aura.Response
-function aura.key.list(filter) end
+function aura.key.list(filter, options) end
 
 ---@param fields table key_id name cloud_provider instance_type region tenant_id
+---@param options aura.Options?
 ---@return table, aura.Response
-function aura.key.create(fields) end
+function aura.key.create(fields, options) end
 
 ---@param id string
+---@param options aura.Options?
 ---@return table, aura.Response
-function aura.key.get(id) end
+function aura.key.get(id, options) end
 
 ---@param id string
+---@param options aura.Options?
 ---@return nil, aura.Response
-function aura.key.delete(id) end
+function aura.key.delete(id, options) end
 
 return aura

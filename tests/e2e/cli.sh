@@ -27,7 +27,7 @@ test_usage() {
     run 0 "$HALO"
     has out "Usage: halo"
     run 0 "$HALO" --help
-    for text in "migrate " "resize " "--sandbox" "--log FILE" AURA_BASE_URL "130, 143"; do
+    for text in "migrate " "resize " "--sandbox" "--log FILE" "--cacert FILE" AURA_BASE_URL "130, 143"; do
         has out "$text"
     done
     equal "stderr of --help" "$(cat err)" ""
@@ -122,6 +122,9 @@ test_output() {
     has err "running after"
     equal "colour where there is no terminal" "$(grep -c $'\033' err)" 0
     run 1 bash -c '"$HALO" get >/dev/full'
+    # A core file would hold the secret and the token.
+    run 0 bash -c 'ulimit -c unlimited; "$HALO" -e "for line in io.lines [[/proc/self/limits]] do print(line) end"'
+    equal "limits of core files" "$(awk '/core file/ { print $5, $6 }' out)" "0 0"
 }
 
 test_own_scripts() {

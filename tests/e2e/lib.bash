@@ -5,6 +5,8 @@ sandbox_pid=
 finish() {
     [ "$BASHPID" = "$$" ] || return 0 # a background job inherits the trap
     [ -n "$sandbox_pid" ] && kill "$sandbox_pid" && wait "$sandbox_pid"
+    mapfile -t jobs < <(jobs -p)
+    [ ${#jobs[@]} = 0 ] || kill "${jobs[@]}"
     [ -n "${KEEP:-}" ] || rm -rf "$work"
 } 2>/dev/null
 trap finish EXIT

@@ -77,3 +77,33 @@ own_sandbox() {
     sandbox_own=1
     start_sandbox --speed $speed --switch "rate=0,token_rate=0${switches:+,$switches}" "$@"
 }
+
+# certificates: ca.pem, and for localhost front.pem, expired.pem and self.pem, each with its key
+certificates() {
+    {
+        openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 1 -subj "/CN=a CA for tests" &&
+            openssl req -newkey rsa:2048 -nodes -keyout key.pem -out request.pem -subj /CN=localhost &&
+            echo subjectAltName=DNS:localhost >names &&
+            openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -extfile names -days 1 -out front.pem &&
+            openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -extfile names -days -1 -out expired.pem &&
+            openssl x509 -req -in request.pem -signkey key.pem -extfile names -days 1 -out self.pem
+    } >openssl.log 2>&1 || cat openssl.log
+    local each
+    for each in front expired self; do
+        cat key.pem >>$each.pem
+    done
+}
+
+# listens LOG ADDRESS TO: socat on a free port, which is $port; LOG has a line for each connection
+listens() {
+    rm -f "$1" # of an earlier one
+    socat -d -d "${@:4}" "$2" "$3" 2>"$1" &
+    poll grep -qs "listening on" "$1" || fail "socat does not listen: $(cat "$1")"
+    port=$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p;T;q' "$1")
+}
+connections() { grep -c "accepting connection" "$1"; }
+
+# tls_front NAME: TLS with NAME.pem in front of the sandbox, on $port
+tls_front() {
+    listens "$1.log" "OPENSSL-LISTEN:0,bind=127.0.0.1,fork,cert=$1.pem,verify=0" "TCP:127.0.0.1:${AURA_BASE_URL##*:}"
+}

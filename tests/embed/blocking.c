@@ -52,6 +52,15 @@ int main(void)
     run(h, "error('on purpose')", NULL, HALO_SCRIPT, NULL);
     run(h, "return (", NULL, HALO_SCRIPT, NULL);
     halo_close(h);
+
+    cfg.client_id = "id";
+    cfg.client_secret = "secret";
+    cfg.base_url = "https://127.0.0.1:1";
+    cfg.ca_file = "/missing/ca.pem";
+    if (halo_open(&h, &cfg) != HALO_OK)
+        return 1;
+    run(h, "require('aura').list()", NULL, HALO_USAGE, NULL);
+    halo_close(h);
     halo_close(NULL);
     halo_release(NULL);
     check("version", halo_version() == HALO_VERSION_HEX, "another version");

@@ -123,6 +123,11 @@ function TestRequests:test_bad_input_is_refused_before_any_request()
     local cases = {
         { c.get }, { c.get, NIL }, { c.get, 7 }, { c.get, "" }, { c.get, "../x" }, { c.get, "a/b" }, { c.get, "a b" },
         { c.get, ("a"):rep(100) }, { c.get, "abc", { timeout = -1 } }, { c.get, "abc", { tmeout = 1 } },
+        { c.get, "abc", { retry = 1 } }, { c.get, "abc", { retry = "no" } }, { c.get, "abc", { retry = { 3 } } },
+        { c.get, "abc", { retry = { attempts = 0 } } }, { c.get, "abc", { retry = { attempts = 101 } } },
+        { c.get, "abc", { retry = { attempts = 2.5 } } }, { c.get, "abc", { retry = { attempts = "2" } } },
+        { c.get, "abc", { retry = { conflict = 0 } } }, { c.get, "abc", { retry = { after_max = 0 } } },
+        { c.get, "abc", { retry = { after_max = "1" } } }, { c.get, "abc", { retry = { atempts = 1 } } },
         { c.patch, "abc" }, { c.patch, "abc", {} }, { c.patch, "abc", { memory = "8TB" } },
         { c.patch, "abc", { memory = 0 } }, { c.patch, "abc", { memory = 1.5 } }, { c.patch, "abc", { memroy = 8 } },
         { c.patch, "abc", { name = "" } }, { c.patch, "abc", { name = " a" } },
@@ -164,16 +169,6 @@ function TestRequests:test_results_are_plain()
     lu.assertEquals({ response.status, response.attempts }, { 200, 1 })
     lu.assertEquals(response.request_id, "0123456789abcdef0123456789abcdef/42")
     lu.assertStrContains(response.body, '"gone":null')
-end
-
-function TestRequests:test_redirects_are_not_followed()
-    local target = server.start()
-    s.routes[GET] = { 308, "", { Location = target.url .. "/v1/instances/3fa29c1e" } }
-    local err = failure(c.get, c, "3fa29c1e")
-    lu.assertEquals(err.kind, "api")
-    lu.assertStrContains(err.message, "moved to " .. target.url)
-    lu.assertEquals(#target.requests, 0)
-    target:stop()
 end
 
 function TestRequests:test_query_and_nested_names()

@@ -29,8 +29,13 @@ function M.start(options)
             self:answer(req)
         end
     end)
-    self.client = aura.auth { base_url = self.url, client_id = "id", client_secret = "s3cr3t-value" }
+    self.client = self:client_of_its_own()
     return self
+end
+
+---Another client, which knows nothing of what the first was told.
+function Server:client_of_its_own()
+    return aura.auth { base_url = self.url, client_id = "id", client_secret = "s3cr3t-value" }
 end
 
 function Server:answer(req)
@@ -48,7 +53,7 @@ function Server:answer(req)
     end
     headers = headers or {}
     headers["Content-Type"] = headers["Content-Type"] or "application/json"
-    headers["X-Request-Id"] = "0123456789abcdef0123456789abcdef/42"
+    headers["X-Request-Id"] = headers["X-Request-Id"] or "0123456789abcdef0123456789abcdef/42"
     req:reply(status, headers, type(body) == "table" and json.encode(body) or body or "")
 end
 

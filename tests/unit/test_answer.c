@@ -248,26 +248,6 @@ static void test_token(void **state)
     CHECK_END();
 }
 
-static void test_is_json(void **state)
-{
-    static const struct {
-        const char *body;
-        bool is;
-    } CASES[] = {
-        { "{}", true },    { " [1, 2] ", true }, { "{\"data\":{}}", true },
-        { "", false },     { "<html>", false },  { "{\"a\":", false },
-        { "{} x", false }, { "text", false },
-    };
-    (void)state;
-    for (size_t i = 0; i < COUNT(CASES); i++)
-        CHECK_EQ(CASES[i].body, hl_answer_is_json(CASES[i].body, strlen(CASES[i].body)),
-                 CASES[i].is);
-    char *large = repeated("[", "1,", 600000, "1]"); /* more than C reads: Lua will say */
-    CHECK_EQ("large", hl_answer_is_json(large, strlen(large)), true);
-    free(large);
-    CHECK_END();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,7 +256,6 @@ int main(void)
         cmocka_unit_test(test_error_is_bounded),
         cmocka_unit_test(test_status),
         cmocka_unit_test(test_token),
-        cmocka_unit_test(test_is_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

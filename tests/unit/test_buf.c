@@ -52,8 +52,8 @@ static void test_life(void **state)
     CHECK_EQ("never beyond", b.cap <= 100501, true);
     CHECK_EQ("a size that would wrap around", hl_buf_append(&b, block, SIZE_MAX),
              HALO_NOMEM);
-    hl_buf_clear(&b);
-    CHECK_STR("cleared", hl_buf_text(&b), "");
+    hl_buf_reset(&b);
+    CHECK_STR("emptied", hl_buf_text(&b), "");
     CHECK_EQ("forgets the refusal", b.too_big, false);
     CHECK_EQ("zero bytes are bytes", hl_buf_append(&b, "a\0b", 3), HALO_OK);
     CHECK_EQ("all three", memcmp(b.data, "a\0b", 4), 0);
