@@ -1,0 +1,34 @@
+# The examples beside this file, each against a sandbox. EMBED is where they were built; PYTHON and
+# LIBHALO are there where the one in Python can run.
+. "$SRC/tests/e2e/lib.bash" || exit 1
+. "$SRC/tests/e2e/parts.bash" || exit 1
+start_sandbox --demo --speed 600
+
+run 0 "$EMBED/embed_module"
+equal "what the script made of the module" "$(cat out)" '{"orders-prod":"sales"}'
+
+if [ -n "${PYTHON:-}" ]; then
+    run 0 "$PYTHON" "$SRC/tests/embed/ctypes_list.py" "$LIBHALO"
+    has out "3fa29c1e orders-prod running"
+    has out 'denied: the script declares the effect "destroy", but may only "read" here'
+fi
+
+run 0 "$EMBED/embed_blocking" get '{"instance":"3fa29c1e"}'
+equal "a result" "$(jq -r .name out)" orders-prod
+run 3 "$EMBED/embed_blocking" get '{"instance":"ffffffff"}'
+equal "an error" "$(jq -r '.kind, .op, .id, .status, .reason' out | paste -sd ' ')" \
+    "not_found get ffffffff 404 db-not-found"
+run 2 "$EMBED/embed_blocking" get '{"instants":"3fa29c1e"}'
+equal "wrong arguments" "$(jq -r .kind out)" usage
+run 6 "$EMBED/embed_blocking" delete '{"instance":"3fa29c1e"}'
+has err "Type YES to go on"
+
+run 0 "$EMBED/embed_wrapper"
+equal "two scripts at once" "$(paste -sd ' ' out)" 'counting "pausing" 6'
+poll eval '[ "$(of 3fa29c1e status)" = paused ]' # so that the next one may pause it again
+run 0 "$HALO" resume 3fa29c1e
+
+run 0 "$EMBED/embed_epoll"
+equal "three hosts" "$(grep -o '"status":"[a-z]*"' out | paste -sd ' ')" \
+    '"status":"paused" "status":"paused" "status":"running"'
+end
