@@ -11,7 +11,7 @@
  * is inside halo_step, halo_wait, halo_cancel, halo_release or halo_close. From there
  * halo_module, halo_start, halo_start_string, halo_step, halo_wait and halo_cancel of the
  * same host answer HALO_BUSY, and halo_release and halo_close do nothing; every other
- * call is allowed.
+ * call is allowed. A callback returns: no longjmp and no C++ exception leaves it.
  *
  * The library keeps no global state of its own, installs no signal handlers, writes
  * nothing to stdout or stderr and never ends the process. It does call curl_global_init
@@ -130,8 +130,8 @@ typedef struct halo_config {
      *   "status"  of an instance that is waited for: instance, status, previous (""
      *             before the first look), ms since the wait began
      *   "call"    one HTTP request of an API call: time (seconds since 1970), method,
-     *             path, status (0: no answer came), ms, attempt (from 1), request_id (""
-     *             where the API gave none). Token requests are told as well.
+     *             path (of a very long one the beginning), status (0: no answer came), ms, attempt (from 1), request_id (""
+     *             where the API gave none). Requests for a token are not told.
      *   others    what a script gives to ui.event{event = "NAME", ...} */
     void (*event)(void *ud, const char *json, size_t len);
     /* Asked before something is destroyed: enum halo_answer. HALO_LATER leaves the run
@@ -231,7 +231,8 @@ HALO_EXPORT int halo_step(halo_host *h, int max_wait_ms);
 HALO_EXPORT int halo_timeout(const halo_host *h);
 
 /* Steps until the run has ended; the other runs of its host go on meanwhile. Returns 0 or
- * its error, or HALO_BUSY. */
+ * its error, or HALO_BUSY. One that waits for halo_answer never ends here: use halo_step.
+ */
 HALO_EXPORT int halo_wait(halo_run *run);
 
 /* Makes a waiting halo_step return soon, or the next one that would wait. Any thread. */

@@ -31,4 +31,21 @@ run 0 "$HALO" resume 3fa29c1e
 run 0 "$EMBED/embed_epoll"
 equal "three hosts" "$(grep -o '"status":"[a-z]*"' out | paste -sd ' ')" \
     '"status":"paused" "status":"paused" "status":"running"'
+
+# Each event has the members that halo.h lists.
+run 0 "$EMBED/embed_events" migrate '{"instance":"3fa29c1e"}'
+cat >shapes <<'EOF'
+event attempt method ms path request_id status time
+event instance ms previous status
+event name seconds state step: done
+event name state step: started
+EOF
+equal "the members of events" "$(jq -r '(keys_unsorted | .[:1] + (.[1:] | sort) | join(" ")) +
+    if .state then ": " + .state else "" end' out | sort -u)" "$(cat shapes)"
+equal "steps" "$(jq -r 'select(.state == "done").step' out | paste -sd ' ')" "$(
+    jq -r 'select(.state == "started").step' out | paste -sd ' ')"
+equal "statuses" "$(jq -r 'select(.event == "status") | .previous + ">" + .status' out | paste -sd ' ')" \
+    ">destroying destroying>deleted >creating creating>running"
+equal "a deletion" "$(jq -r 'select(.method == "DELETE") | .path, .status, .attempt' out | paste -sd ' ')" \
+    "/v1/instances/3fa29c1e 202 1"
 end
