@@ -7,7 +7,7 @@
  * any thread while the host is open: halo_wakeup and halo_interrupt; the latter also from
  * a signal handler. Several hosts may live in one process, in one thread or in many.
  *
- * Callbacks (log, event, confirm, alloc) and native modules are called by the thread that
+ * Callbacks (log, event, confirm) and native modules are called by the thread that
  * is inside halo_step, halo_wait, halo_cancel, halo_release or halo_close. From there
  * halo_module, halo_start, halo_start_string, halo_step, halo_wait and halo_cancel of the
  * same host answer HALO_BUSY, and halo_release and halo_close do nothing; every other
@@ -115,7 +115,8 @@ typedef struct halo_config {
     int effect;     /* highest effect any script may have: HALO_READ .. HALO_DESTROY */
     int restricted; /* 1: no io, os.execute, os.exit, debug, package.loadlib */
     void *ud;       /* given to every callback */
-    /* As lua_Alloc. Used for everything the host's scripts cause Lua to allocate. */
+    /* As lua_Alloc. Used for everything the host's scripts cause Lua to allocate. Must
+     * not call halo. */
     void *(*alloc)(void *ud, void *ptr, size_t osize, size_t nsize);
     /* level: enum halo_level. text is one line without its newline; it ends with a NUL
      * that len does not count, and is only valid during the call. */
