@@ -4,7 +4,7 @@
 . "$SRC/tests/e2e/parts.bash" || exit 1
 start_sandbox --demo --speed 600
 
-run 0 "$EMBED/embed_module"
+run 0 "$EMBED/embed_native_module"
 equal "what the script made of the module" "$(cat out)" '{"orders-prod":"sales"}'
 
 if [ -n "${PYTHON:-}" ]; then
