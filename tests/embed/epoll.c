@@ -47,7 +47,8 @@ int main(void)
     int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
     struct itimerspec often = { { 0, 10000000 }, { 0, 10000000 } };
     timerfd_settime(timer, 0, &often, NULL);
-    epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &(struct epoll_event){ .events = EPOLLIN });
+    struct epoll_event event = { .events = EPOLLIN, .data = { .fd = timer } };
+    epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &event);
 
     for (int i = 0; i < HOSTS && err == HALO_OK; i++) {
         err = halo_open(&hosts[i], NULL);
@@ -56,9 +57,9 @@ int main(void)
                 halo_start_string(hosts[i], WORK[i].script, NULL, WORK[i].args, &runs[i]);
     }
     while (err == HALO_OK && step(hosts) > 0) {
-        struct epoll_event event;
         uint64_t expired;
         if (epoll_wait(epoll, &event, 1, next_timeout(hosts)) > 0 &&
+            event.data.fd == timer &&
             read(timer, &expired, sizeof expired) == sizeof expired)
             ticks++; /* the program's own work */
     }

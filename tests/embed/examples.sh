@@ -44,8 +44,10 @@ equal "the members of events" "$(jq -r '(keys_unsorted | .[:1] + (.[1:] | sort) 
     if .state then ": " + .state else "" end' out | sort -u)" "$(cat shapes)"
 equal "steps" "$(jq -r 'select(.state == "done").step' out | paste -sd ' ')" "$(
     jq -r 'select(.state == "started").step' out | paste -sd ' ')"
-equal "statuses" "$(jq -r 'select(.event == "status") | .previous + ">" + .status' out | paste -sd ' ')" \
-    ">destroying destroying>deleted >creating creating>running"
+# How many there are depends on how often it looked; each says what the one before it said.
+equal "statuses" "$(jq -rs '[.[] | select(.event == "status")] | group_by(.instance)[] |
+    (if [.[].previous] == [""] + [.[:-1][].status] then "" else "broken chain, " end) + .[-1].status' out |
+    sort | paste -sd ' ')" "deleted running"
 equal "a deletion" "$(jq -r 'select(.method == "DELETE") | .path, .status, .attempt' out | paste -sd ' ')" \
     "/v1/instances/3fa29c1e 202 1"
 end
