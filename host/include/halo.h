@@ -118,8 +118,9 @@ typedef struct halo_config {
     /* As lua_Alloc. Used for everything the host's scripts cause Lua to allocate. Must
      * not call halo. */
     void *(*alloc)(void *ud, void *ptr, size_t osize, size_t nsize);
-    /* level: enum halo_level. text is one line without its newline; it ends with a NUL
-     * that len does not count, and is only valid during the call. */
+    /* level: enum halo_level. text has no newline at its end (what a script prints may
+     * hold some inside) but a NUL that len does not count, and is only valid during the
+     * call. */
     void (*log)(void *ud, int level, const char *text, size_t len);
     /* What happens, each time as one JSON object whose first member is "event". Valid
      * only during the call; never holds a secret. More members may follow in later
@@ -128,11 +129,12 @@ typedef struct halo_config {
      *   "step"    of a bundled workflow: step (a string, as "5" or "5a"), name, state:
      *             "started", "done" with seconds, or "recorded" (an earlier process did
      *             it). A step that fails ends the run.
-     *   "status"  of an instance that is waited for: instance, status, previous (""
-     *             before the first look), ms since the wait began
-     *   "call"    one HTTP request of an API call: time (seconds since 1970), method,
-     *             path (of a very long one the beginning), status (0: no answer came), ms, attempt (from 1), request_id (""
-     *             where the API gave none). Requests for a token are not told.
+     *   "status"  a change of status of an instance that is waited for: instance, status,
+     *             previous ("" before the first look), ms since the wait began
+     *   "call"    one HTTP request of an API call: time (seconds since 1970), method, path
+     *             (of a very long one the beginning), status (0: no answer came), ms,
+     *             attempt (from 1), request_id ("" where the API gave none). Requests for
+     *             a token are not told.
      *   others    what a script gives to ui.event{event = "NAME", ...} */
     void (*event)(void *ud, const char *json, size_t len);
     /* Asked before something is destroyed: enum halo_answer. HALO_LATER leaves the run

@@ -17,6 +17,14 @@ static const struct {
 };
 enum { HOSTS = sizeof WORK / sizeof *WORK };
 
+static int start(int i, halo_host **host, halo_run **run)
+{
+    int err = halo_open(host, NULL);
+    if (err == HALO_OK)
+        err = halo_start_string(*host, WORK[i].script, NULL, WORK[i].args, run);
+    return err;
+}
+
 /* Milliseconds until the first of the hosts has something to do; -1: not of itself. */
 static int next_timeout(halo_host *const *hosts)
 {
@@ -50,12 +58,8 @@ int main(void)
     struct epoll_event event = { .events = EPOLLIN, .data = { .fd = timer } };
     epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &event);
 
-    for (int i = 0; i < HOSTS && err == HALO_OK; i++) {
-        err = halo_open(&hosts[i], NULL);
-        if (err == HALO_OK)
-            err =
-                halo_start_string(hosts[i], WORK[i].script, NULL, WORK[i].args, &runs[i]);
-    }
+    for (int i = 0; i < HOSTS && err == HALO_OK; i++)
+        err = start(i, &hosts[i], &runs[i]);
     while (err == HALO_OK && step(hosts) > 0) {
         uint64_t expired;
         if (epoll_wait(epoll, &event, 1, next_timeout(hosts)) > 0 &&

@@ -11,11 +11,11 @@
 
 struct seen {
     halo_host *host;
-    int answer;           /* what the confirm callback answers */
-    char question[256];   /* the last one */
-    char log[512];        /* "LEVEL text\n" for each line */
-    char event[512];      /* the last one */
-    int calls[8], closed; /* what was answered to calls from inside a callback */
+    int answer;         /* what the confirm callback answers */
+    char question[256]; /* the last one */
+    char log[512];      /* "LEVEL text\n" for each line */
+    char event[512];    /* the last one */
+    int calls[4];       /* what was answered to calls from inside a callback */
 };
 
 static void on_log(void *ud, int level, const char *text, size_t len)
@@ -221,9 +221,10 @@ static void call_back(void *ud, int level, const char *text, size_t len)
 static void test_busy(void **state)
 {
     halo_config cfg = HALO_CONFIG_INIT;
-    struct seen s = { NULL };
+    struct seen s;
     halo_run *r;
     (void)state;
+    memset(&s, 0, sizeof s);
     cfg.ud = &s;
     cfg.log = call_back;
     assert_int_equal(halo_open(&s.host, &cfg), HALO_OK);
