@@ -131,10 +131,10 @@ typedef struct halo_config {
      *             it). A step that fails ends the run.
      *   "status"  a change of status of an instance that is waited for: instance, status,
      *             previous ("" before the first look), ms since the wait began
-     *   "call"    one HTTP request of an API call: time (seconds since 1970), method, path
-     *             (of a very long one the beginning), status (0: no answer came), ms,
-     *             attempt (from 1), request_id ("" where the API gave none). Requests for
-     *             a token are not told.
+     *   "call"    one HTTP request of an API call: time (seconds since 1970), method,
+     *             path (of a very long one the beginning), status (0: no answer came),
+     *             ms, attempt (from 1), request_id ("" where the API gave none). Requests
+     *             for a token are not told.
      *   others    what a script gives to ui.event{event = "NAME", ...} */
     void (*event)(void *ud, const char *json, size_t len);
     /* Asked before something is destroyed: enum halo_answer. HALO_LATER leaves the run

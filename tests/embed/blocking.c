@@ -1,4 +1,5 @@
-/* Example: runs one bundled script to its end, as in  blocking pause '{"instance":"3fa29c1e"}'
+/* Example: runs one bundled script to its end, as in
+ *     blocking pause '{"instance":"3fa29c1e"}'
  * Credentials come from the environment. */
 #include <halo.h>
 

@@ -1,4 +1,5 @@
-/* Example: follows a script by its events, as in  events migrate '{"instance":"3fa29c1e"}'
+/* Example: follows a script by its events, as in
+ *     events migrate '{"instance":"3fa29c1e"}'
  * Each is one JSON object, printed as a line; halo.h lists what they hold. */
 #include <halo.h>
 

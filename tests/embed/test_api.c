@@ -24,7 +24,7 @@ static int close_host(void **state)
     return 0;
 }
 
-/* Runs code, or where it is NULL the script called name, with no more than this effect. */
+/* Runs code, or where it is NULL the script called name, with this effect at most. */
 static halo_run *run(const char *name, const char *code, const char *args, int effect,
                      int want)
 {
@@ -287,8 +287,8 @@ static void test_a_limit_holds_in_the_middle_of_a_run(void **state)
     halo_release(r);
 }
 
-/* A dry run changes nothing, but shows what a script would do: its declaration may ask for
- * anything. */
+/* A dry run changes nothing, but shows what a script would do: its declaration may ask
+ * for anything. */
 static void test_a_dry_run_is_no_limit(void **state)
 {
     halo_config cfg = HALO_CONFIG_INIT;
