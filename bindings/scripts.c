@@ -61,8 +61,8 @@ const char *hl_effect_name(int effect)
     return EFFECTS[effect - HALO_READ];
 }
 
-/* effect(name): from here on the run may have at most this effect; more than it may now is
- * denied                                                                      [-0, +0, v]
+/* effect(name): from here on the run may have at most this effect; more than it may have
+ * now is denied                                                               [-0, +0, v]
  */
 static int l_effect(lua_State *L)
 {

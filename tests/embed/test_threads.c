@@ -1,6 +1,6 @@
 /* halo_wakeup and halo_interrupt from another thread, and the latter from a signal
- * handler. Whoever waits here waits for ever: a call that is lost shows as a test that ends by its
- * time limit. */
+ * handler. Whoever waits here waits for ever: a call that is lost shows as a test that
+ * ends by its time limit. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
