@@ -16,22 +16,16 @@ enum {
 
 /* ---- effects ---- */
 
-static const char *effect_name(int effect)
-{
-    return effect == HALO_READ ? "read" : effect == HALO_CHANGE ? "change" : "destroy";
-}
-
 static void check_effect(lua_State *L, int effect, const char *op)
 {
     struct halo_host *h = hl_host(L);
     struct halo_run *run = hl_run_of(L);
-    if (!run || effect <= run->effect)
-        return;
-    if (h->cfg.dry_run)
+    if (h->cfg.dry_run && effect > HALO_READ)
         hl_raise(L, HALO_DENIED, op, "not done: this is a dry run");
-    hl_raise(L, HALO_DENIED, op,
-             "this call has the effect \"%s\", but the script may only \"%s\"",
-             effect_name(effect), effect_name(run->effect));
+    if (run && effect > run->effect)
+        hl_raise(L, HALO_DENIED, op,
+                 "this call has the effect \"%s\", but the script may only \"%s\"",
+                 hl_effect_name(effect), hl_effect_name(run->effect));
 }
 
 /* ---- the generic call ---- */

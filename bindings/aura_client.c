@@ -41,13 +41,14 @@ static void on_sent(void *ud, const struct hl_sent *s)
            n > 0 && (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
     if (!h->cfg.event)
         return;
-    n = snprintf(text, sizeof text,
-                 "{\"event\":\"call\",\"time\":%lld,\"method\":\"%s\",\"path\":\"%s\","
-                 "\"status\":%d,\"ms\":%lld,"
-                 "\"attempt\":%d,\"request_id\":\"%s\"}",
-                 (long long)time(NULL), s->method, s->path, s->status,
-                 (long long)s->took_ms, s->attempt,
-                 strpbrk(s->request_id, "\"\\") ? "" : s->request_id);
+    /* a path may be longer than all of text: its beginning is enough to know the call */
+    n = snprintf(
+        text, sizeof text,
+        "{\"event\":\"call\",\"time\":%lld,\"method\":\"%s\",\"path\":\"%.512s\","
+        "\"status\":%d,\"ms\":%lld,"
+        "\"attempt\":%d,\"request_id\":\"%s\"}",
+        (long long)time(NULL), s->method, s->path, s->status, (long long)s->took_ms,
+        s->attempt, strpbrk(s->request_id, "\"\\") ? "" : s->request_id);
     if (n > 0 && (size_t)n < sizeof text)
         hl_event(h, text, (size_t)n);
 }

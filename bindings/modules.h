@@ -18,6 +18,9 @@ int hl_open_ui(lua_State *L);
 int hl_open_halo(lua_State *L);
 int hl_open_fail(lua_State *L);
 
+/* The name of an enum halo_effect, as scripts declare it. */
+const char *hl_effect_name(int effect);
+
 extern const luaL_Reg hl_modules[]; /* ends with NULL */
 
 #endif

@@ -54,14 +54,25 @@ static int l_work_dir(lua_State *L)
     return set_path(L, run, run ? &run->work_dir : NULL);
 }
 
-/* effect(name): from here on the run may have at most this effect             [-0, +0, v]
+static const char *const EFFECTS[] = { "read", "change", "destroy", NULL };
+
+const char *hl_effect_name(int effect)
+{
+    return EFFECTS[effect - HALO_READ];
+}
+
+/* effect(name): from here on the run may have at most this effect; more than it may have
+ * now is denied                                                               [-0, +0, v]
  */
 static int l_effect(lua_State *L)
 {
-    static const char *const NAMES[] = { "read", "change", "destroy", NULL };
-    int effect = HALO_READ + luaL_checkoption(L, 1, NULL, NAMES);
+    int effect = HALO_READ + luaL_checkoption(L, 1, NULL, EFFECTS);
     struct halo_run *run = hl_run_of(L);
-    if (run && effect < run->effect)
+    if (run && effect > run->effect)
+        hl_raise(L, HALO_DENIED, NULL,
+                 "the script declares the effect \"%s\", but may only \"%s\" here",
+                 hl_effect_name(effect), hl_effect_name(run->effect));
+    if (run)
         run->effect = effect;
     return 0;
 }

@@ -45,22 +45,39 @@ static int copy_strings(halo_config *cfg)
     return ok ? HALO_OK : HALO_NOMEM;
 }
 
-int halo_open(halo_host **out, const halo_config *cfg)
+/* Takes over the fields that both the caller's halo.h and ours know. */
+static int read_config(halo_config *cfg, const halo_config *given)
 {
-    *out = NULL;
-    if (cfg &&
-        (cfg->size > sizeof *cfg || cfg->effect < 0 || cfg->effect > HALO_DESTROY ||
-         (cfg->profile && (cfg->client_id || cfg->client_secret))))
+    enum { LARGEST = 4096 }; /* more is no size, but memory that nobody has set */
+    size_t size = given ? given->size : sizeof *cfg;
+    if (size < sizeof cfg->size || size > LARGEST)
         return HALO_USAGE;
+    for (size_t i = sizeof *cfg; i < size; i++)
+        if (((const char *)given)[i]) /* of a later version, and it is used */
+            return HALO_USAGE;
+    *cfg = (halo_config){ 0 };
+    if (given)
+        memcpy(cfg, given, size < sizeof *cfg ? size : sizeof *cfg);
+    cfg->size = sizeof *cfg;
+    if (cfg->effect == 0)
+        cfg->effect = HALO_DESTROY;
+    bool good = cfg->effect >= HALO_READ && cfg->effect <= HALO_DESTROY &&
+                !(cfg->profile && (cfg->client_id || cfg->client_secret));
+    return good ? HALO_OK : HALO_USAGE;
+}
+
+int halo_open(halo_host **out, const halo_config *given)
+{
+    halo_config cfg;
+    *out = NULL;
+    int err = read_config(&cfg, given);
+    if (err != HALO_OK)
+        return err;
     halo_host *h = calloc(1, sizeof *h);
     if (!h)
         return HALO_NOMEM;
-    if (cfg)
-        memcpy(&h->cfg, cfg, cfg->size);
-    h->cfg.size = sizeof h->cfg;
-    if (h->cfg.effect == 0)
-        h->cfg.effect = HALO_DESTROY;
-    int err = copy_strings(&h->cfg);
+    h->cfg = cfg;
+    err = copy_strings(&h->cfg);
     h->loop = hl_loop_new(NULL);
     h->sched = hl_sched_new(h);
     if (!h->loop || !h->sched)
@@ -166,11 +183,21 @@ int halo_start(halo_host *h, const char *script, const char *const *argv, halo_r
 int halo_start_string(halo_host *h, const char *name, const char *code,
                       const char *json_args, halo_run **out)
 {
-    return start(h,
-                 &(struct hl_start){ .target = code,
-                                     .name = name ? name : "code",
-                                     .json = json_args ? json_args : "{}" },
-                 out);
+    struct hl_start s = { .target = code ? code : name,
+                          .name = code && !name ? "code" : name,
+                          .json = json_args ? json_args : "{}",
+                          .is_code = code != NULL };
+    *out = NULL;
+    return s.target ? start(h, &s, out) : HALO_USAGE;
+}
+
+int halo_limit(halo_run *run, int effect)
+{
+    if (effect < HALO_READ || effect > HALO_DESTROY || run->ended)
+        return HALO_USAGE;
+    if (effect < run->effect)
+        run->effect = effect;
+    return HALO_OK;
 }
 
 void halo_release(halo_run *run)
@@ -273,7 +300,7 @@ int halo_cancel(halo_run *run)
 
 int halo_answer(halo_run *run, int yes)
 {
-    if (!run->question)
+    if (!run->question || run->question->done) /* done: cancelled */
         return HALO_USAGE;
     struct hl_wait *w = run->question;
     run->question = NULL;
@@ -286,6 +313,28 @@ int halo_result(const halo_run *run, const char **json, size_t *len)
     *json = run->ended && run->err == HALO_OK ? run->result : NULL;
     if (len)
         *len = *json ? run->result_len : 0;
+    return run->ended ? run->err : HALO_USAGE;
+}
+
+/* What halo_error says of a run that ended with too little memory to describe it. */
+static const char *plain_error(int err)
+{
+    switch (err) {
+#define HALO_X(name, number, kind, exit_code, text) \
+    case number:                                    \
+        return "{\"kind\":\"" kind "\",\"message\":\"" text "\"}";
+        HALO_ERRORS(HALO_X)
+#undef HALO_X
+    }
+    return "{}";
+}
+
+int halo_error(const halo_run *run, const char **json, size_t *len)
+{
+    bool failed = run->ended && run->err != HALO_OK;
+    *json = !failed ? NULL : run->error ? run->error : plain_error(run->err);
+    if (len)
+        *len = *json ? strlen(*json) : 0;
     return run->ended ? run->err : HALO_USAGE;
 }
 

@@ -48,7 +48,7 @@ static int make_main_task(lua_State *L)
     if (s->json) {
         hl_json_decode(L, s->json, strlen(s->json), false);
         if (!lua_istable(L, -1))
-            hl_raise(L, HALO_USAGE, NULL, "json_args must be a JSON object");
+            hl_raise(L, HALO_USAGE, NULL, "json_args must be a JSON object or array");
     } else {
         lua_newtable(L);
         for (int i = 0; s->argv && s->argv[i]; i++) {
@@ -56,7 +56,7 @@ static int make_main_task(lua_State *L)
             lua_rawseti(L, -2, i + 1);
         }
     }
-    lua_pushstring(L, s->name ? "code" : "script");
+    lua_pushstring(L, s->is_code ? "code" : "script");
     lua_pushstring(L, s->name);
     run->main = hl_task_new(L, run, 4);
     return 0;
@@ -69,7 +69,7 @@ int hl_run_new(struct halo_run **out, struct halo_host *h, const struct hl_start
     if (!run)
         return HALO_NOMEM;
     run->host = h;
-    run->effect = h->cfg.dry_run ? HALO_READ : h->cfg.effect;
+    run->effect = h->cfg.effect;
     run->next = h->sched->runs;
     if (run->next)
         run->next->prev = run;
@@ -145,6 +145,46 @@ static void push_message(lua_State *L, struct hl_task *t)
     lua_settop(L, task);
 }
 
+/* What other programs get to see of an error: the rest of it may be an answer of the API,
+ * with a password in it. */
+static const struct {
+    const char *name;
+    int type;
+} FIELDS[] = {
+    { "op", LUA_TSTRING },         { "id", LUA_TSTRING },       { "method", LUA_TSTRING },
+    { "path", LUA_TSTRING },       { "status", LUA_TNUMBER },   { "reason", LUA_TSTRING },
+    { "field", LUA_TSTRING },      { "errors", LUA_TTABLE },    { "hint", LUA_TSTRING },
+    { "request_id", LUA_TSTRING }, { "attempts", LUA_TNUMBER }, { "where", LUA_TSTRING },
+    { "message", LUA_TSTRING },
+};
+
+/* 1: the number of the error, 2: the error, or the task that failed with it. Returns it
+ * as a JSON object. */
+static int describe(lua_State *L)
+{
+    int err = (int)lua_tointeger(L, 1);
+    if (lua_islightuserdata(L, 2)) {
+        lua_rawgetp(L, LUA_REGISTRYINDEX, lua_touserdata(L, 2));
+        lua_getiuservalue(L, -1, 2);
+        lua_replace(L, 2);
+    }
+    lua_settop(L, 2);
+    lua_newtable(L);
+    push_text(L, 2, err);
+    lua_setfield(L, 3, "message");
+    for (size_t i = 0; lua_istable(L, 2) && i < sizeof FIELDS / sizeof *FIELDS; i++) {
+        lua_settop(L, 3);
+        lua_pushstring(L, FIELDS[i].name);
+        if (lua_rawget(L, 2) == FIELDS[i].type)
+            lua_setfield(L, 3, FIELDS[i].name);
+    }
+    lua_settop(L, 3);
+    lua_pushstring(L, hl_err_kind(err));
+    lua_setfield(L, 3, "kind");
+    hl_json_encode(L, 3, false);
+    return 1;
+}
+
 static int to_text(lua_State *L)
 {
     push_text(L, 1, HALO_SCRIPT);
@@ -167,6 +207,7 @@ static int conclude(lua_State *L)
     return 1;
 }
 
+/* Pops the text on top into memory of its own; NULL when there is none. */
 static char *copy_text(lua_State *L, size_t *len)
 {
     const char *text = lua_tolstring(L, -1, len);
@@ -181,7 +222,7 @@ void hl_run_end(struct halo_run *run)
 {
     lua_State *L = run->host->L;
     struct hl_task *t = run->main;
-    size_t len = 0;
+    size_t len;
     for (struct hl_task *other = run->tasks; other && t->err == HALO_OK;
          other = other->next)
         if (!other->observed && other->err != HALO_OK)
@@ -191,20 +232,30 @@ void hl_run_end(struct halo_run *run)
     lua_pushcfunction(L, conclude);
     lua_pushlightuserdata(L, t);
     int status = lua_pcall(L, 1, 1, 0);
+    if (status != LUA_OK && run->err == HALO_OK)
+        run->err = status == LUA_ERRMEM ? HALO_NOMEM
+                                        : HALO_SCRIPT; /* a result that is no JSON */
+    if (run->err == HALO_OK) {
+        run->result = copy_text(L, &run->result_len);
+        run->err = run->result ? HALO_OK : HALO_NOMEM;
+        return;
+    }
+    lua_pushcfunction(L, describe);
+    lua_pushinteger(L, run->err);
+    if (t->err == HALO_OK)
+        lua_pushvalue(L, -3);
+    else
+        lua_pushlightuserdata(L, t);
+    if (lua_pcall(L, 2, 1, 0) == LUA_OK)
+        run->error = copy_text(L, &len);
+    else
+        lua_pop(L, 1);
     if (status != LUA_OK) { /* an error value in place of the text */
         lua_pushcfunction(L, to_text);
         lua_insert(L, -2);
         lua_pcall(L, 1, 1, 0);
     }
-    if (status != LUA_OK && run->err == HALO_OK)
-        run->err = status == LUA_ERRMEM ? HALO_NOMEM
-                                        : HALO_SCRIPT; /* a result that is no JSON */
-    if (run->err == HALO_OK)
-        run->result = copy_text(L, &run->result_len);
-    else
-        run->message = copy_text(L, &len);
-    if (run->err == HALO_OK && !run->result)
-        run->err = HALO_NOMEM;
+    run->message = copy_text(L, &len);
 }
 
 static int forget_tasks(lua_State *L)
@@ -270,5 +321,6 @@ void hl_run_free(struct halo_run *run)
     free(run->work_dir);
     free(run->result);
     free(run->message);
+    free(run->error);
     free(run);
 }

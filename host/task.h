@@ -44,6 +44,7 @@ struct halo_run {
     char *dir;      /* of its script, for require; NULL: none */
     char *work_dir; /* as --work-dir names it; NULL: the host's */
     char *result, *message;
+    char *error; /* as JSON */
     size_t result_len;
     struct hl_wait *question; /* waiting for halo_answer */
     int interrupts;           /* halo_interrupt and halo_cancel, as seen by this run */
@@ -87,14 +88,16 @@ int hl_sched_run(struct hl_sched *s);
 
 /* ---- runs (run.c) ---- */
 
-/* What a run is to execute: the words argv, or code with its JSON arguments. */
+/* What a run is to execute, with its arguments: the words argv, or JSON. */
 struct hl_start {
     const char *target;      /* name or path of a script; or the code */
-    const char *name, *json; /* code: what messages call it, and its arguments; or NULL */
+    const char *name;        /* of code: what messages call it */
+    const char *json;        /* NULL: argv it is */
     const char *const *argv; /* ends with NULL; may be NULL */
+    bool is_code;
 };
 
-/* HALO_OK, HALO_NOMEM, or HALO_USAGE for arguments that are no JSON object. */
+/* HALO_OK, HALO_NOMEM, or HALO_USAGE for arguments that are no JSON object or array. */
 int hl_run_new(struct halo_run **out, struct halo_host *h, const struct hl_start *s);
 void hl_run_free(struct halo_run *run); /* ends it first where it is alive */
 

@@ -29,7 +29,7 @@ function halo.folder(path) end
 ---@param path string what `options().work_dir` is from here on, for this run
 function halo.work_dir(path) end
 
----@param level "read"|"change"|"destroy" highest effect from here on
+---@param level "read"|"change"|"destroy" highest effect from here on; more than the run may have is `denied`
 function halo.effect(level) end
 
 ---@return { dry_run: boolean, work_dir: string? }

@@ -115,6 +115,8 @@ test_output() {
         "$(printf 'GET /v1/instances/%s 200\nGET /v1/instances/ffffffff 404' "$INSTANCE_ID")"
     equal "lines of --log with a request id" "$(grep -c '"request_id":"[0-9a-f]*/[0-9]*"' calls.log)" 2
     equal "lines of --log with a secret" "$(grep -ciE 'bearer|secret|authorization|basic' calls.log)" 0
+    run 3 "$HALO" --log long.log -e 'require("aura").request("GET", "/v1/" .. ("x"):rep(1500))'
+    equal "--log of a long path" "$(jq -r '.path[:5], .status' long.log | paste -sd ' ')" "/v1/x 404"
     run 0 "$HALO" pause b8e2f5a6 --quiet
     equal "stderr of pause --quiet" "$(cat err)" ""
     run 0 "$HALO" resume b8e2f5a6

@@ -102,7 +102,7 @@ local function verdict(row, fault)
         return "again", kind
     elseif is == 500 and row.refuses then
         return "fail", kind
-    elseif is >= 500 and once then
+    elseif is >= 500 and (once or changes and not UNCLEAR[is]) then
         return "fail", "ambiguous"
     elseif UNCLEAR[is] then
         return once and "fail" or "again", changes and "ambiguous" or kind
