@@ -40,8 +40,9 @@ function M.open(args, origin)
     local old = run.peek(dir)
     old = old and old.name == "migrate" and old or nil
     local input = input_of(args, origin, old)
-    local m = { id = args.instance, dir = dir, timeout = args.timeout, s3 = input.s3, phase = "checking", input = input,
-        dry = halo.options().dry_run, summary = dir .. "/migration-summary.txt", asked = { type = input.target_type } }
+    local m = { id = args.instance, dir = dir, timeout = args.timeout, s3 = input.s3, input = input,
+        phase = old and old:begun "delete" and "continuing" or "checking", dry = halo.options().dry_run,
+        summary = dir .. "/migration-summary.txt", asked = { type = input.target_type } }
     for _, field in ipairs { "name", "region", "cloud_provider", "memory", "storage", "version" } do
         m.asked[field] = input[field]
     end

@@ -93,8 +93,11 @@ inject() {
     has moved/migration-summary.txt "halo create --from moved/create-payload.json"
     if [ "$end" = stranded ]; then
         curl -sS -o cleared -H 'Content-Type: application/json' -d '{"clear":true}' "$AURA_BASE_URL/_sandbox/faults"
-        run 0 "$HALO" create --from moved/create-payload.json --save answer.json
+        run 0 "$HALO" create --from moved/create-payload.json
         [ -n "$(successor)" ] || fail "the command told makes no successor"
+        run 0 "$HALO" --yes migrate $source_id --work-dir moved      # finds what was created by hand
+        equal "instances of its name" "$(state '[.instances[] | select(.name == "orders-prod")] | length')" 1
+        equal "password" "$(jq -r .data.password moved/create-response.json)" "$(of "$(successor)" password)"
     fi
 }
 
@@ -113,8 +116,8 @@ test_stopped() {
     run 2 "$HALO" --yes migrate $source_id --no-dump --work-dir "cut off"
     cmp config "cut off/instance-config.json" || fail "the configuration was overwritten"
     run 0 "$HALO" wait $source_id deleted
-    run 0 "$HALO" create --from "cut off/create-payload.json" --save answer.json
-    equal "the new one" "$(of "$(jq -r .data.id answer.json)" name)" orders-prod
+    run 0 "$HALO" create --from "cut off/create-payload.json" --work-dir "by hand"
+    equal "the new one" "$(of "$(jq -r .data.id "cut off/create-response.json")" name)" orders-prod
 
     begin "$HALO" --yes migrate b8e2f5a6 --no-dump --work-dir killed
     poll grep -qs "destroying" err
@@ -124,7 +127,72 @@ test_stopped() {
     equal "instances of the name" "$(state '[.instances[] | select(.name == "customers-live")] | length')" 1
 }
 
-names=(stopped)
+# Answers of the other scripts that are lost, or cut, or say nothing: each change is done once. `create` finds its own.
+changes=("lost" "cut" "500:acted" "502:html:acted" "hang=1:acted")
+new_one=(--name small --type professional-db --cloud-provider aws --region us-east-1 --memory 2GB --storage 4GB
+    --tenant-id 6b1f0c52-8d0a-4c7e-9a53-0f7c1d2e3b44)
+
+# once NAME METHOD PATH command ...: the command succeeds, and has done it once
+effects() { state "[.effects | to_entries[] | select(.key | test(\"$1\")).value] | add // 0"; }
+once() {
+    local fault text before
+    fault=$1 text="^$2 /v1/instances$3\$"
+    before=$(effects "$text")
+    curl -sS -o cleared -H 'Content-Type: application/json' -d "{\"clear\":true,\"faults\":[\"$2 /v1/instances** $fault x1\"]}" \
+        "$AURA_BASE_URL/_sandbox/faults"
+    run 0 "${@:4}"
+    equal "hits of $2 $fault" "$(curl -sS "$AURA_BASE_URL/_sandbox/faults" | jq '.faults[0].hits')" 1
+    equal "effects of $2 $3 $fault" "$(($(effects "$text") - before))" 1
+}
+
+# change FAULT NAME ...: these scripts, one after the other
+change() {
+    local fault=$1 name
+    own_sandbox
+    seed '{"instances":[{"id":"c4a49e01","name":"changing","type":"professional-db"}]}'
+    for name in "${@:2}"; do
+        case $name in
+        pause) once "$fault" POST "/{id}/pause" "$HALO" pause c4a49e01 ;;
+        resume)
+            seed '{"instances":[{"id":"c4a49e01","status":"paused"}]}'
+            once "$fault" POST "/{id}/resume" "$HALO" resume c4a49e01 ;;
+        resize) once "$fault" PATCH "/{id}" "$HALO" resize c4a49e01 --memory 16GB --storage 32GB ;;
+        snapshot) once "$fault" POST "/{id}/snapshots" "$HALO" snapshot c4a49e01 --interval 0.1 ;;
+        delete) once "$fault" DELETE "/{id}" "$HALO" --yes delete c4a49e01 ;;
+        esac
+    done
+}
+
+# create: a lost one is deleted and created again, if that is wanted.
+test_created() {
+    local fault n=0
+    own_sandbox
+    for fault in lost cut 500:acted hang=1:acted 200:acted:html; do
+        n=$((n + 1))
+        new_one[1]=small-$n
+        curl -sS -o cleared -H 'Content-Type: application/json' \
+            -d "{\"clear\":true,\"faults\":[\"POST /v1/instances $fault x1\"]}" "$AURA_BASE_URL/_sandbox/faults"
+        run 6 "$HALO" create "${new_one[@]}"
+        has err "nothing is lost: to continue, run the same command again"
+        run 0 "$HALO" --json runs
+        equal "state" "$(jq -r '.[-1].state' out)" unfinished
+        run 0 "$HALO" --yes --json create "${new_one[@]}"
+        has err "it is deleted and created again"
+        equal "instances" "$(state "[.instances[] | select(.name == \"small-$n\").id] | join(\" \")")" "$(jq -r .id out)"
+        equal "password" "$(jq -r .data.password "$(jq -r .password_file out)")" "$(of "$(jq -r .id out)" password)"
+    done
+    equal "effects" "$(effects '^POST /v1/instances$') $(effects '^DELETE ')" "10 5"
+}
+
+names=(stopped created)
+for each in "${changes[@]}"; do
+    names+=("change_$each")
+    eval "test_change_$each() { change '$each' pause resume resize snapshot delete; }"
+done
+for each in pause resume resize snapshot delete; do          # nothing was done: seen to after 15 s, all at a time
+    names+=("reset_$each")
+    eval "test_reset_$each() { change reset $each; }"
+done
 for each in "${cases[@]}"; do
     read -r name code end rest <<<"$each"
     names+=("$name")

@@ -196,6 +196,72 @@ function TestRun.test_an_ambiguous_failure_is_settled_at_once()
     raises("ambiguous", function() open():step("four", function() raise "ambiguous" end) end)
 end
 
+function TestRun.test_what_is_noted_before_a_change_is_sent()
+    local sent = 0
+    local it = { before = function(_, note) note("before", { 1 }) end, look = function(_, note)
+        return note "before" and { done = note "before"[1] + sent } or { again = true }
+    end }
+    lu.assertEquals(open():step("one", { settle = it }, function()
+        sent = sent + 1
+        lu.assertStrContains(read(), '"key":"before"')
+        raise "ambiguous"
+    end), 2)
+    TestRun.tearDown()
+    TestRun.setUp()
+    cut_off()                                -- begun, but nothing was noted: it was never sent
+    lu.assertEquals(open():step("one", { settle = it }, function() return "sent" end), "sent")
+end
+
+function TestRun.test_the_last_try_is_settled_too_and_a_refusal_after_an_unknown_try()
+    local calls = 0
+    local look = function() return calls == 3 and { done = "there" } or { again = true } end
+    local function work()
+        calls = calls + 1
+        raise "ambiguous"
+    end
+    lu.assertEquals(open():step("one", { settle = look }, work), "there")
+    local seen
+    look = function() return seen and { done = "by the first" } or { again = true } end
+    calls = 0
+    lu.assertEquals(open():step("two", { settle = look }, function()
+        calls = calls + 1
+        seen = calls == 2
+        raise(seen and "conflict" or "ambiguous")
+    end), "by the first")
+    raises("conflict", function() open():step("three", { settle = look }, function() raise "conflict" end) end)
+end
+
+function TestRun.test_a_failing_look_leaves_the_error_that_made_it_necessary()
+    local err = raises("ambiguous", function()
+        open():step("one", { settle = function() raise("transport", "no network") end }, function()
+            raise "ambiguous"
+        end)
+    end)
+    lu.assertStrContains(err.hint, "no network")
+    err = raises("transport", function()
+        open():step("one", { settle = function() raise("transport", "no network") end }, error)
+    end)
+    lu.assertStrContains(err.hint, "to continue")
+end
+
+function TestRun.test_an_unfinished_run_is_found_by_its_input()
+    local stem = dir .. "/runs/made-"
+    local function begun(name, input)
+        fs.mkdir(stem .. name)
+        run.open(stem .. name, { name = "test", input = input }):close()
+    end
+    fs.mkdir(stem .. "empty")
+    fs.mkdir(stem .. "damaged")
+    fs.write(stem .. "damaged/journal.jsonl", "what?\n")
+    begun("other", { x = 2 })
+    begun("second", { x = 1 })
+    begun("first", { x = 1 })
+    run.open(stem .. "first", { name = "test", input = { x = 1 } }):finish()
+    lu.assertEquals(run.unfinished(stem, "test", { x = 1 }), stem .. "second")
+    lu.assertNil(run.unfinished(stem, "other", { x = 1 }))
+    lu.assertNil(run.unfinished(stem, "test", { x = 3 }))
+end
+
 function TestRun.test_after_an_interrupt_no_step_begins()
     local job, ran = open(), false
     local err = raises("cancelled", job.step, job, "one", function() raise "cancelled" end)
