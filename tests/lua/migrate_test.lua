@@ -239,6 +239,9 @@ function TestMigrate.test_before_the_deletion_every_failure_leaves_the_source_al
         lu.assertEquals(type(err), "table", name .. ": " .. tostring(err))
         lu.assertNotNil(W.instances.src, name)
         lu.assertNil(W.instances["new-1"], name)
+        if not name:match("dump") then       -- which is wrong usage, told before anything is begun
+            lu.assertStrMatches(tostring(err.hint), ".*[Nn]o[th].* deleted.*", nil, nil, name)
+        end
         TestMigrate.tearDown()
     end
 end
@@ -346,6 +349,66 @@ function TestMigrate.test_a_used_work_directory_is_left_alone()
     lu.assertEquals(err.kind, "usage")
     lu.assertEquals(read("instance-config.json"), "the truth")
     lu.assertEquals(W.calls, {})
+end
+
+---What is good to have, each once.
+local function complete(name)
+    local summary = read("migration-summary.txt")
+    for _, text in ipairs { "New Instance ID:  new%-1", "\nVerification\n", "no mismatch" } do
+        local _, times = summary:gsub(text, "")
+        lu.assertEquals(times, 1, name .. ": " .. text)
+    end
+    lu.assertNotNil(read("delete-response.json"), name)
+    lu.assertNotNil(read("new-instance-config.json"), name)
+end
+
+function TestMigrate.test_what_a_full_disk_kept_out_of_the_records_is_filled_in()
+    local function full() W.full = "work dir/[^j]" end           -- all but the journal and the password elsewhere
+    local function space() W.full = nil end
+    for name, faults in pairs {
+        ["the deletion's answer"] = { delete = { full }, ["wait deleted"] = { space } },
+        ["the new instance"] = { create = { full }, ["wait running"] = { space } },
+        ["both"] = { delete = { full }, ["wait running"] = { space } },
+    } do
+        TestMigrate.setUp()
+        W.faults = faults
+        local result, err = dumped()
+        lu.assertNotNil(result, name .. ": " .. tostring(err))
+        complete(name)
+        TestMigrate.tearDown()
+    end
+end
+
+function TestMigrate.test_they_are_filled_in_when_it_goes_on()
+    for _, at in ipairs { "wait deleted", "wait running", "patch" } do
+        TestMigrate.setUp()
+        W.faults = { delete = { function() W.full = "work dir/[^j]" end },
+            [at] = { function() raise("cancelled") end } }
+        local result, err = dumped()
+        lu.assertNil(result, at)
+        lu.assertStrContains(err.hint, "Continue with", false, at)
+        W.full = nil
+        result, err = migrate()
+        lu.assertNotNil(result, at .. ": " .. tostring(err))
+        complete(at)
+        TestMigrate.tearDown()
+    end
+    TestMigrate.setUp()
+    W.faults = { patch = { function() end, function() W.full = "work dir/[^j]" end } }
+    local result = dumped()                  -- full until the end
+    lu.assertNotNil(result)
+    lu.assertNil(read("new-instance-config.json"))
+end
+
+function TestMigrate.test_continuing_after_the_deletion_never_says_that_nothing_was_deleted()
+    W.faults = { ["wait deleted"] = { function() raise("cancelled") end } }
+    dumped()
+    W.full = "probe"
+    local result, err = migrate()
+    lu.assertNil(result)
+    lu.assertNotStrContains(err.hint, "Nothing was deleted")
+    lu.assertStrContains(err.hint, "halo runs '" .. W.work)
+    lu.assertStrContains(err.hint, "Continue with")
 end
 
 function TestMigrate.test_a_mismatch_is_an_error()
