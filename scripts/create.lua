@@ -93,10 +93,12 @@ local function create(job, payload, args)
     local path, known = place(job, args.from), nil
     if not job:begun "create" then
         known = others(payload, args.duplicate)
-        ui.say("create " .. json.encode(payload))
     end
-    if progress.dry(job.continued and "go on with " .. job.dir or "create it") then
+    if progress.dry(job.continued and "go on with " .. job.dir or "create " .. payload.name, "change", payload) then
         return nil
+    end
+    if not job:done "create" then
+        ui.say("create " .. json.encode(payload))
     end
     local made = creation.step(job, "create", { payload = payload, path = path, timeout = args.timeout, known = known,
         ask = true })

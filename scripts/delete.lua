@@ -16,7 +16,7 @@ return {
         local inst = aura.get(args.instance)
         local status = instance.status(inst)
         if not instance.is_going(inst) then
-            if progress.dry("delete " .. inst.id .. " with its snapshots") then
+            if progress.dry("delete " .. inst.id .. " with its snapshots", "destroy") then
                 return { id = inst.id, name = inst.name, status = status }
             end
             instance.confirm_delete(inst)

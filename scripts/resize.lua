@@ -51,10 +51,10 @@ A size smaller than what the database uses is refused by the API, and nothing ch
         if args.memory and not args.storage then
             ui.warn("storage follows memory: give --storage as well to choose it yourself")
         end
-        if progress.dry("resize " .. id) then
+        local fields = { memory = args.memory, storage = args.storage }
+        if progress.dry("resize " .. id, "change", fields) then
             return { before = before, after = before }
         end
-        local fields = { memory = args.memory, storage = args.storage }
         settle.surely("the resize of " .. id, settle.patch(id, fields, { timeout = args.timeout }), function()
             return aura.patch(id, fields)
         end)

@@ -18,7 +18,7 @@ return {
     },
     run = function(args)
         local id = args.instance
-        if progress.dry("take a snapshot of " .. aura.get(id).id) then
+        if progress.dry("take a snapshot of " .. aura.get(id).id, "change") then
             return nil
         end
         local began = clock.monotonic()

@@ -100,8 +100,7 @@ function M.stranded(m, unsure, fresh)
         return "Nothing was deleted." .. (m.dump and m.dump.moved and ("\nThe dump is now %s: continue, or start again"
             .. " with another --work-dir and --dump %s"):format(m.dump.path, quote(m.dump.path)) or "")
     elseif m.phase == "continuing" then
-        return ("The deletion of %s was begun by an earlier process; this one has done nothing yet. How far it is:  "
-            .. "halo runs %s"):format(m.id, quote(m.dir))
+        return "This process has deleted nothing. How far an earlier one came:  halo runs " .. quote(m.dir)
     elseif m.phase == "deleting" then
         return unsure and table.concat({
             ("Whether the source %s was deleted is not known, and nothing was created in its place."):format(m.id),

@@ -24,7 +24,7 @@ function M.reach(id, way, timeout)
     if status == way.goal then
         ui.say(("%s is %s already"):format(inst.id, way.goal))
         return inst
-    elseif progress.dry(("bring %s from %s to %s"):format(id, status, way.goal)) then
+    elseif progress.dry(("bring %s from %s to %s"):format(id, status, way.goal), "change") then
         return inst
     elseif status ~= way.transient then
         local ok, err = pcall(settle.surely, ("the change of %s to %s"):format(id, way.goal), way.settle, function()

@@ -18,10 +18,10 @@ local fs = require "fs"
 local halo = require "halo"
 local journal = require "journal"
 local json = require "json"
+local progress = require "progress"
 local report = require "report"
 local secret = require "secret"
 local settle = require "settle"
-local ui = require "ui"
 
 local M = {}
 
@@ -336,8 +336,7 @@ function Job:step(name, options, fn)
         if not options.settle and (options.effect or "read") == "read" then
             return fn(self, function() end), false
         end
-        ui.say(("dry run: would do %s (%s)%s"):format(name, options.effect or "change",
-            options.payload and ": " .. json.encode(secret.mask(options.payload)) or ""))
+        progress.dry("do " .. name, options.effect or "change", options.payload)
         return nil, false
     elseif self.stopped then
         error(self.stopped, 0)

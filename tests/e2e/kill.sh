@@ -1,6 +1,7 @@
-# The kill -9 matrix: migrate is killed at every event of its journal, at bytes it writes and at random
-# times, and started again until it ends; so is create, and so are the other scripts that change something.
-# Each time there is exactly one instance as asked, its password is on the disk and the audit is complete.
+# The kill -9 matrix: migrate is killed at every event of its journal, at bytes it writes and at random times, and
+# started again until it ends; so is create, and so are the other scripts that change something. Each time there is
+# exactly one instance as asked, its password is on the disk and the audit is complete. (Runbook 7: killed after the
+# deletion and started again, it overwrote the only copy of the configuration.)
 # KILLS=N: how many random points (200 for a long run), SEED=N: which ones, JOBS=N: how many at once.
 . "$SRC/tests/e2e/lib.bash" || exit 1
 . "$SRC/tests/e2e/parts.bash" || exit 1

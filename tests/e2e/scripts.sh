@@ -178,6 +178,61 @@ test_create() {
     equal "creations sent" "$(requests "^POST /v1/instances$")" 5
 }
 
+# A script of the operator's that keeps a journal: as it is told, continued and refused.
+test_runs() {
+    local speed=20
+    own_sandbox
+    cat >grow.lua <<'LUA'
+local aura, run, settle = require "aura", require "run", require "settle"
+return {
+    summary = "Give an instance more memory.", effect = "change", args = { { "instance", "id", "id of the instance" } },
+    run = function(args)
+        local id, more = args.instance, { memory = "16GB", storage = "32GB", password = "pw-Q7x" }
+        local job <close> = run.open(nil, { input = args })
+        local before = job:step("look", function() return aura.get(id).memory end)
+        job:step("grow", { settle = settle.patch(id, { memory = "16GB" }), payload = more }, function()
+            return aura.patch(id, { memory = "16GB", storage = "32GB" })
+        end)
+        job:step("wait", function() aura.wait_for_status(id, "running") end)
+        return job:finish { before = before }
+    end,
+}
+LUA
+    run 0 "$HALO" --dry-run run grow.lua $pro
+    has err 'would do grow (change): {"memory":"16GB","password":"***","storage":"32GB"}'
+    run 2 "$HALO" run grow.lua $pro
+    has err "Give --work-dir DIR"
+    begin "$HALO" -v run grow.lua $pro --work-dir kept
+    poll grep -qs '"begin","n":[0-9]*,"step":"wait"' kept/journal.jsonl || fail "$(cat kept/journal.jsonl)"
+    run 1 "$HALO" run grow.lua $pro --work-dir kept
+    has err "is being used by another halo, process $pid"
+    run 0 "$HALO" runs
+    grep -q "^kept  *grow  *running .*, in wait, process $pid$" out || fail "not shown as running: $(cat out)"
+    kill -TERM "$pid"
+    ends 143
+    run 0 "$HALO" runs --json
+    equal "runs" "$(jq -rc '.[] | [.dir, .script, .state]' out)" '["kept","grow","unfinished"]'
+    begin "$HALO" -v run grow.lua $pro --work-dir kept
+    kill -INT "$pid"
+    ends 130
+    has err "to continue, run the same command again (journal in kept)"
+    run 2 "$HALO" run grow.lua $critical --work-dir kept
+    has err "other input (instance)"
+    run 2 "$HALO" --yes migrate $pro --no-dump --work-dir kept
+    has err "a run of grow, not of migrate"
+    printf '{"sum":"1234' >>kept/journal.jsonl                      # torn by a power cut
+    run 0 "$HALO" --json run grow.lua $pro --work-dir kept
+    equal "before" "$(jq -r .before out)" 8GB
+    equal "changes" "$(state '.effects | tostring')" '{"PATCH /v1/instances/{id}":1}'
+    sed -i '2s/look/lock/' kept/journal.jsonl
+    run 1 "$HALO" run grow.lua $pro --work-dir kept
+    has err "kept/journal.jsonl: line 2 is damaged"
+    run 1 "$HALO" --yes migrate $pro --no-dump --work-dir kept
+    hasnt err "Nothing was deleted"                              # who knows
+    run 0 "$HALO" runs kept
+    grep -q "^kept  *-  *damaged " out || fail "not shown as damaged: $(cat out)"
+}
+
 test_delete() {
     seed '{"instances":[{"id":"de1e7e01","name":"first"}]}'
     run 6 "$HALO" delete de1e7e01
@@ -201,7 +256,7 @@ start_sandbox --speed 600 --switch rate=0,token_rate=0
 test_list
 test_get
 # What waits, each part with instances of its own.
-at_once pause_and_resume resize wait snapshot create delete
+at_once pause_and_resume resize wait snapshot create delete runs
 stop_sandbox
 unset AURA_BASE_URL AURA_CLIENT_ID AURA_CLIENT_SECRET INSTANCE_ID
 
