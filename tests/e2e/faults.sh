@@ -138,6 +138,8 @@ test_stopped() {
     begin "$HALO" --yes migrate $source_id --dump a.backup --work-dir "cut off"
     poll grep -qs "destroying" err
     cp "cut off/instance-config.json" config
+    "$HALO" create --from "cut off/create-payload.json" >out2 2>err2 && fail "two create it at a time"
+    has err2 "cut off/ is being used by another halo"
     kill -INT "$pid"
     ends 130
     grep -q "$source_id is being deleted, and nothing was created" err || fail "does not say what is left: $(cat err)"
