@@ -158,8 +158,8 @@ function M.complete(m)
     local response = m.dir .. "/delete-response.json"
     if m.deletion and not fs.stat(response) then
         local body = m.deletion.body or ""
-        workdir.record(fs.write, response, body ~= "" and body or json.encode({ answer = "lost",
-            status = m.deletion.status, seen = m.deletion.seen }, { pretty = true }) .. "\n")
+        workdir.record(fs.write, response, body ~= "" and body or json.encode({ status = m.deletion.status,
+            answer = m.deletion.status and "not kept" or "lost", seen = m.deletion.seen }, { pretty = true }) .. "\n")
     end
     if m.created_at then
         local mark = ("New Instance ID:  %s\n"):format(clean(m.new_id))

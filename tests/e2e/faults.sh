@@ -169,8 +169,7 @@ once() {
     local fault text before
     fault=$1 text="^$2 /v1/instances$3\$"
     before=$(effects "$text")
-    curl -sS -o cleared -H 'Content-Type: application/json' -d "{\"clear\":true,\"faults\":[\"$2 /v1/instances** $fault x1\"]}" \
-        "$AURA_BASE_URL/_sandbox/faults"
+    faulty "$2 /v1/instances** $fault x1"
     run 0 "${@:4}"
     equal "hits of $2 $fault" "$(curl -sS "$AURA_BASE_URL/_sandbox/faults" | jq '.faults[0].hits')" 1
     equal "effects of $2 $3 $fault" "$(($(effects "$text") - before))" 1
@@ -194,6 +193,22 @@ change() {
     done
 }
 
+# faulty FAULT: nothing else goes wrong from here on
+faulty() {
+    curl -sS -o cleared -H 'Content-Type: application/json' -d "{\"clear\":true,\"faults\":[\"$1\"]}" \
+        "$AURA_BASE_URL/_sandbox/faults"
+}
+
+# found_again NAME: the same command deletes the one that was lost, and creates another one
+found_again() {
+    run 0 "$HALO" --json runs
+    equal "state" "$(jq -r '.[-1].state' out)" unfinished
+    run 0 "$HALO" --yes --json create "${new_one[@]}"
+    has err "it is deleted and created again"
+    equal "instances" "$(state "[.instances[] | select(.name == \"$1\").id] | join(\" \")")" "$(jq -r .id out)"
+    equal "password" "$(jq -r .data.password "$(jq -r .password_file out)")" "$(of "$(jq -r .id out)" password)"
+}
+
 # create: a lost one is deleted and created again, if that is wanted.
 test_created() {
     local fault n=0
@@ -201,19 +216,23 @@ test_created() {
     for fault in lost cut 500:acted hang=1:acted 200:acted:html; do
         n=$((n + 1))
         new_one[1]=small-$n
-        curl -sS -o cleared -H 'Content-Type: application/json' \
-            -d "{\"clear\":true,\"faults\":[\"POST /v1/instances $fault x1\"]}" "$AURA_BASE_URL/_sandbox/faults"
+        faulty "POST /v1/instances $fault x1"
         run 6 "$HALO" create "${new_one[@]}"
         has err "nothing is lost: to continue, run the same command again"
-        run 0 "$HALO" --json runs
-        equal "state" "$(jq -r '.[-1].state' out)" unfinished
-        run 0 "$HALO" --yes --json create "${new_one[@]}"
-        has err "it is deleted and created again"
-        equal "instances" "$(state "[.instances[] | select(.name == \"small-$n\").id] | join(\" \")")" "$(jq -r .id out)"
-        equal "password" "$(jq -r .data.password "$(jq -r .password_file out)")" "$(of "$(jq -r .id out)" password)"
+        found_again small-$n
     done
-    equal "effects" "$(effects '^POST /v1/instances$') $(effects '^DELETE ')" "10 5"
+    # Killed while the answer comes.
+    new_one[1]=killed
+    faulty "POST /v1/instances drip=20 x1"
+    begin "$HALO" create "${new_one[@]}"
+    poll is_there killed || fail "nothing is created to be killed in: $(cat err)"
+    kill -KILL "$pid"
+    ends 137
+    equal "answers on the disk" "$(grep -l killed aura-create-*/create-response.json)" ""
+    found_again killed
+    equal "effects" "$(effects '^POST /v1/instances$') $(effects '^DELETE ')" "12 6"
 }
+is_there() { [ "$(state "[.instances[] | select(.name == \"$1\")] | length")" = 1 ]; }
 
 names=(stopped stale created)
 for each in "${changes[@]}"; do
