@@ -1,4 +1,5 @@
 local aura = require "aura"
+local change = require "change"
 local instance = require "instance"
 local progress = require "progress"
 local ui = require "ui"
@@ -14,12 +15,12 @@ return {
     run = function(args)
         local inst = aura.get(args.instance)
         local status = instance.status(inst)
-        if status ~= "destroying" and status ~= "deleting" then
-            if progress.dry("delete " .. inst.id .. " with its snapshots") then
+        if not instance.is_going(inst) then
+            if progress.dry("delete " .. inst.id .. " with its snapshots", "destroy") then
                 return { id = inst.id, name = inst.name, status = status }
             end
             instance.confirm_delete(inst)
-            instance.send_delete(inst.id)
+            change.delete(inst.id)
         else
             ui.say(inst.id .. " is being deleted already")
         end

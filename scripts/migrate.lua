@@ -3,6 +3,7 @@
 local audit = require "audit"
 local aura = require "aura"
 local beginning = require "beginning"
+local change = require "change"
 local clock = require "clock"
 local creation = require "creation"
 local dump = require "dump"
@@ -16,6 +17,7 @@ local progress = require "progress"
 local report = require "report"
 local run = require "run"
 local secret = require "secret"
+local settle = require "settle"
 local ui = require "ui"
 local workdir = require "workdir"
 
@@ -167,26 +169,17 @@ local function step_4_audit(m)
     step:done(m.dry and "dry run: nothing is written" or "recorded in " .. m.summary)
 end
 
----What became of a deletion that was cut off.
+---What became of a deletion that was cut off, or whose answer was lost.
 local function settle_delete(m)
-    local ok, seen = pcall(aura.get, m.id)
-    if not ok and not instance.is_gone(seen) then
-        error(seen, 0)
-    end
-    local status = ok and instance.status(seen) or "gone"
-    if ok and status ~= "destroying" and status ~= "deleting" then
-        ui.say(("%s is %s: it was not deleted"):format(m.id, report.clean(status)))
+    local seen = settle.delete(m.id)()
+    if seen.again then
+        ui.say(m.id .. " is there: it was not deleted")
         if not m.yes then
             look_again(m)
             instance.confirm_delete(m.config)
         end
-        return { again = true }
     end
-    if not fs.stat(m.dir .. "/delete-response.json") then
-        workdir.record(fs.write, m.dir .. "/delete-response.json", json.encode({ answer = "lost", seen = status },
-            { pretty = true }) .. "\n")
-    end
-    return { done = { seen = status } }
+    return seen
 end
 
 local function step_5_delete(m)
@@ -208,12 +201,13 @@ local function step_5_delete(m)
     end
     m.phase = "deleting"
     local sent = m.job:step("delete", { settle = function() return settle_delete(m) end }, function()
-        local body, status = instance.send_delete(m.id)
+        m.deletion = change.send_delete(m.id)
         m.phase = "leaving"
-        workdir.record(fs.write, m.dir .. "/delete-response.json", body)
-        return { status = status }
+        audit.complete(m)
+        return { status = m.deletion.status }
     end)
-    m.phase = "leaving"
+    m.phase, m.deletion = "leaving", m.deletion or sent
+    audit.complete(m)
     step:found(sent.status and sent.status < 300 and ("deletion accepted (HTTP %d)"):format(sent.status)
         or "gone, or going")
     m.job:step("deleted", function() progress.wait(m.id, "deleted", { timeout = m.timeout, step = true }) end)
@@ -229,20 +223,17 @@ local function create(m, step, suffix, broken)
         broken = broken })
     m.new_id, m.saved, m.phase = made.id, made.saved or path, "created"
     step:found(("new instance %s; password saved in %s (mode 0600)"):format(m.new_id, m.saved))
-    workdir.record(workdir.section, m.summary, audit.new_instance_mark(m.new_id), audit.new_instance(m.new_id,
-        m.job:done("create" .. suffix), m.saved))
-    return creation.running_step(m.job, "running" .. suffix, m.new_id, m.timeout)
+    m.created_at = m.job:done("create" .. suffix)
+    audit.complete(m)
+    return creation.running_step(m.job, "running" .. suffix, m.new_id, { timeout = m.timeout, step = true })
 end
 
 ---Sets what a creation cannot set.
 local function set(m, field)
     local want = m.later[field]
-    local function settle()
-        local now = progress.wait(m.new_id, "running", { timeout = m.timeout, step = true })
-        return now[field] == want and { done = true } or { again = true }
-    end
-    m.job:step("set " .. field, { settle = settle }, function()
-        local ok, problem = pcall(aura.patch, m.new_id, { [field] = want })
+    local fields = { [field] = want }
+    m.job:step("set " .. field, { settle = settle.patch(m.new_id, fields, { timeout = m.timeout }) }, function()
+        local ok, problem = pcall(aura.patch, m.new_id, fields)
         if ok then
             progress.wait(m.new_id, "running", { timeout = m.timeout, step = true })
         elseif type(problem) == "table" and (problem.kind == "cancelled" or problem.kind == "ambiguous") then
@@ -286,10 +277,10 @@ local function step_6_create(m)
     step:done(m.new_id .. " is running")
 end
 
----Compares the new instance with the captured one, and leaves that in the summary.
+---Compares the new instance with the captured one.
 local function compare(m, step)
     local new, response = aura.get(m.new_id)
-    workdir.record(fs.write, m.dir .. "/new-instance-config.json", json.pretty(response.body) .. "\n")
+    m.new_config = json.pretty(response.body) .. "\n"
     local rows, mismatches = migration.compare(m.config, new, m.asked, m.lost_fields)
     local text = report.columns({ "FIELD", "CAPTURED", "NEW", "" }, rows)
     local verdict = ("%d fields compared, %s"):format(#rows, #mismatches == 0 and "no mismatch"
@@ -300,8 +291,8 @@ local function compare(m, step)
         end
     end
     step:found(report.columns({ "FIELD", "CAPTURED", "NEW", "" }, rows))
-    local head = "\nVerification\n------------\n"
-    workdir.record(workdir.section, m.summary, head, ("%s%s\n\n%s: %s\n"):format(head, text, clock.utc(), verdict))
+    m.verification = ("%s\n\n%s: %s\n"):format(text, clock.utc(), verdict)
+    audit.complete(m)
     return { verdict = verdict, mismatches = json.array(mismatches), name = new.name,
         connection_url = new.connection_url }
 end
@@ -312,6 +303,9 @@ local function step_7_verify(m)
         return step:done("dry run ends here: nothing was written, moved or deleted")
     end
     local seen = m.job:step("verify", function() return compare(m, step) end)
+    if not audit.is_verified(m) then         -- the disk was full when it was
+        pcall(compare, m, step)
+    end
     step:done(seen.verdict)
     return m.job:finish { source = m.id, instance = m.new_id, name = seen.name, connection_url = seen.connection_url,
         work_dir = m.dir, password_file = m.saved, dump = m.dump and m.dump.path, mismatches = seen.mismatches }
@@ -352,16 +346,19 @@ not done again, what is unknown is looked up, and the other options need not be 
     },
     run = function(args, origin)
         local m = beginning.open(args, origin)
-        step_0_prepare(m)
-        local _job <close> = m.job
-        if m.job.finished then
-            ui.say(("%s holds a finished migration: nothing is done"):format(m.dir))
-            return m.job.result
-        end
-        step_1_authenticate(m)
-        step_2_capture(m)
+        local _job <close> = setmetatable({}, { __close = function()
+            if m.job then
+                m.job:close()
+            end
+        end })
         local result
         local ok, err = pcall(function()
+            step_0_prepare(m)
+            if m.job.finished then
+                return
+            end
+            step_1_authenticate(m)
+            step_2_capture(m)
             step_3_dump(m)
             step_4_audit(m)
             step_5_delete(m)
@@ -370,6 +367,9 @@ not done again, what is unknown is looked up, and the other options need not be 
         end)
         if not ok then
             error(audit.explain(m, err), 0)
+        elseif not result and m.job.finished then
+            ui.say(("%s holds a finished migration: nothing is done"):format(m.dir))
+            return m.job.result
         elseif m.dry then
             return { dry_run = true, source = m.id, payload = m.payload }
         elseif #result.mismatches > 0 then

@@ -1,5 +1,6 @@
 local aura = require "aura"
-local instance = require "instance"
+local change = require "change"
+local settle = require "settle"
 
 ---@type halo.Script
 return {
@@ -10,7 +11,8 @@ return {
         { "timeout",  "seconds", "how long to wait", default = 1800 },
     },
     run = function(args)
-        return instance.reach(args.instance, "paused", "pausing", aura.pause, args.timeout)
+        return change.reach(args.instance, { goal = "paused", transient = "pausing", ask = aura.pause,
+            settle = settle.pause(args.instance) }, args.timeout)
     end,
     show = function(inst)
         return ("%s is %s"):format(inst.id, inst.status)

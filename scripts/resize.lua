@@ -3,6 +3,7 @@ local fail = require "fail"
 local instance = require "instance"
 local progress = require "progress"
 local report = require "report"
+local settle = require "settle"
 local size = require "size"
 local ui = require "ui"
 
@@ -50,10 +51,13 @@ A size smaller than what the database uses is refused by the API, and nothing ch
         if args.memory and not args.storage then
             ui.warn("storage follows memory: give --storage as well to choose it yourself")
         end
-        if progress.dry("resize " .. id) then
+        local fields = { memory = args.memory, storage = args.storage }
+        if progress.dry("resize " .. id, "change", fields) then
             return { before = before, after = before }
         end
-        aura.patch(id, { memory = args.memory, storage = args.storage })
+        settle.surely("the resize of " .. id, settle.patch(id, fields, { timeout = args.timeout }), function()
+            return aura.patch(id, fields)
+        end)
         progress.wait(id, "running", { timeout = args.timeout })
         local after = aura.get(id)
         if not (is(after.memory, args.memory) and is(after.storage, args.storage)) then

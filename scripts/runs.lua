@@ -30,7 +30,7 @@ end
 
 ---@type halo.Script
 return {
-    summary = "List runs that keep a journal, such as migrations, with how far each has come.",
+    summary = "List runs that keep a journal, such as migrations and creations, with how far each has come.",
     effect  = "read",
     args    = {
         { "dir", "string", "directory with runs in it, or that of one run; default .", optional = true,
@@ -38,7 +38,8 @@ return {
     },
     details = [[
 A run that is unfinished is continued by starting the same script with the same --work-dir, for instance
-`halo migrate ID --work-dir DIR`. A finished one does nothing when it is started again.]],
+`halo migrate ID --work-dir DIR`; `halo create`, given again as it was, finds its own in ./aura-create-*.
+A finished one does nothing when it is started again.]],
     run = function(args)
         local dir = (args.dir or "."):gsub("(.)/+$", "%1")
         local info = fs.stat(dir)

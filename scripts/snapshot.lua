@@ -3,6 +3,7 @@ local clock = require "clock"
 local fail = require "fail"
 local progress = require "progress"
 local report = require "report"
+local settle = require "settle"
 local task = require "task"
 local ui = require "ui"
 
@@ -17,11 +18,13 @@ return {
     },
     run = function(args)
         local id = args.instance
-        if progress.dry("take a snapshot of " .. aura.get(id).id) then
+        if progress.dry("take a snapshot of " .. aura.get(id).id, "change") then
             return nil
         end
         local began = clock.monotonic()
-        local snapshot = aura.snapshot.create(id)
+        local snapshot = settle.surely("the snapshot of " .. id, settle.snapshot(id), function()
+            return (aura.snapshot.create(id))
+        end)
         local seen, since = nil, began
         while true do
             local now = aura.snapshot.get(id, snapshot.snapshot_id)

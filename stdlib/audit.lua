@@ -2,6 +2,8 @@
 local clean = require "report".clean
 local clock = require "clock"
 local creation = require "creation"
+local fs = require "fs"
+local json = require "json"
 local project = require "migration".project
 local workdir = require "workdir"
 
@@ -97,6 +99,8 @@ function M.stranded(m, unsure, fresh)
     if m.phase == "checking" then
         return "Nothing was deleted." .. (m.dump and m.dump.moved and ("\nThe dump is now %s: continue, or start again"
             .. " with another --work-dir and --dump %s"):format(m.dump.path, quote(m.dump.path)) or "")
+    elseif m.phase == "continuing" then
+        return "This process has deleted nothing. How far an earlier one came:  halo runs " .. quote(m.dir)
     elseif m.phase == "deleting" then
         return unsure and table.concat({
             ("Whether the source %s was deleted is not known, and nothing was created in its place."):format(m.id),
@@ -138,20 +142,38 @@ function M.stranded(m, unsure, fresh)
         "If it is broken, create another:  " .. M.command(m) .. " --duplicate", files }, "\n")
 end
 
----What tells that `new_instance` is in the summary.
----@param id string
----@return string
-function M.new_instance_mark(id)
-    return ("New Instance ID:  %s\n"):format(clean(id))
+local VERIFICATION = "\nVerification\n------------\n"
+
+---Whether the summary tells how the new instance was compared with the old one.
+---@param m halo.Migration
+---@return boolean
+function M.is_verified(m)
+    return (fs.stat(m.summary) and fs.read(m.summary) or ""):find(VERIFICATION, 1, true) ~= nil
 end
 
----@param id string
----@param now string UTC
----@param saved string file with the password
----@return string part of the summary
-function M.new_instance(id, now, saved)
-    return ("\nNew Instance\n------------\n%sPassword saved:   %s in %s (mode 0600)\n"):format(
-        M.new_instance_mark(id), now, saved)
+---Writes those records of what is known by now that are not there yet. One for which the disk was full is
+---written when there is space again.
+---@param m halo.Migration
+function M.complete(m)
+    local response = m.dir .. "/delete-response.json"
+    if m.deletion and not fs.stat(response) then
+        local body = m.deletion.body or ""
+        workdir.record(fs.write, response, body ~= "" and body or json.encode({ status = m.deletion.status,
+            answer = m.deletion.status and "not kept" or "lost", seen = m.deletion.seen }, { pretty = true }) .. "\n")
+    end
+    if m.created_at then
+        local mark = ("New Instance ID:  %s\n"):format(clean(m.new_id))
+        workdir.record(workdir.section, m.summary, mark,
+            ("\nNew Instance\n------------\n%sPassword saved:   %s in %s (mode 0600)\n"):format(mark, m.created_at,
+                m.saved))
+    end
+    local config = m.dir .. "/new-instance-config.json"
+    if m.new_config and not fs.stat(config) then
+        workdir.record(fs.write, config, m.new_config)
+    end
+    if m.verification then
+        workdir.record(workdir.section, m.summary, VERIFICATION, VERIFICATION .. m.verification)
+    end
 end
 
 ---Adds to an error what has become of the source and how to go on, and leaves that in the summary.
@@ -166,13 +188,14 @@ function M.explain(m, err)
     end
     m.saved = m.saved or err.saved
     local text = M.stranded(m, not creation.refused(err), err.candidates)
-    if not m.dry then
+    if not m.dry and m.job then
         text = ("Continue with:  %s\n%s"):format(M.continue(m), text)
     end
     err.hint = ((err.hint and err.hint .. "\n" or "") .. text):gsub("\n", "\n  ")
-    if m.phase == "checking" then
+    if m.phase == "checking" or m.phase == "continuing" then
         return err
     end
+    M.complete(m)
     text = ("\nStopped\n-------\n%s  %s\n%s\n"):format(clock.utc(), clean(err.message), text)
     workdir.record(workdir.section, m.summary, text, text)
     return err

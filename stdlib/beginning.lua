@@ -37,11 +37,12 @@ end
 function M.open(args, origin)
     local dir = args.work_dir and args.work_dir:gsub("(.)/+$", "%1")
         or workdir.free_name("./aura-migration-" .. clock.stamp(), "")
-    local old = run.peek(dir)
+    local old, damaged = run.peek(dir)
     old = old and old.name == "migrate" and old or nil
     local input = input_of(args, origin, old)
-    local m = { id = args.instance, dir = dir, timeout = args.timeout, s3 = input.s3, phase = "checking", input = input,
-        dry = halo.options().dry_run, summary = dir .. "/migration-summary.txt", asked = { type = input.target_type } }
+    local m = { id = args.instance, dir = dir, timeout = args.timeout, s3 = input.s3, input = input,
+        phase = (damaged or old and old:begun "delete") and "continuing" or "checking", dry = halo.options().dry_run,
+        summary = dir .. "/migration-summary.txt", asked = { type = input.target_type } }
     for _, field in ipairs { "name", "region", "cloud_provider", "memory", "storage", "version" } do
         m.asked[field] = input[field]
     end

@@ -1,5 +1,6 @@
 ---Creating instances so that neither the instance nor its password can get lost.
 local aura = require "aura"
+local change = require "change"
 local clock = require "clock"
 local fail = require "fail"
 local fs = require "fs"
@@ -7,16 +8,14 @@ local instance = require "instance"
 local json = require "json"
 local progress = require "progress"
 local report = require "report"
+local settle = require "settle"
 local task = require "task"
 local ui = require "ui"
 local workdir = require "workdir"
 
 local M = {}
 
--- Seconds before each look for an instance whose creation was not answered: the API shows a new one
--- a few seconds late.
-local LOOKS = { 1, 2, 4, 8 }
-local LATE = 60                              -- seconds after which one look is enough
+local LATE = 60                              -- seconds after which one look for a new instance is enough
 
 ---Creates an instance. What the API answers holds the only copy of the password: it is on the disk
 ---before anything else happens, also when it could not be read (then the error has `saved`).
@@ -96,16 +95,11 @@ end
 ---@param asked number? when it was sent, in seconds since 1970
 ---@return table[] candidates
 local function look(payload, known, asked)
-    local found = M.fresh(payload, known)
-    for _, seconds in ipairs(LOOKS) do
-        local passed = asked and clock.now() - asked or 0
-        if #found > 0 or passed > LATE or passed < 0 then
-            break
-        end
-        task.sleep(seconds)
-        found = M.fresh(payload, known)
-    end
-    return found
+    local passed = asked and clock.now() - asked or 0
+    return settle.look(function()
+        local found = M.fresh(payload, known)
+        return #found > 0 and found
+    end, passed > LATE or passed < 0) or {}
 end
 
 local function warn_of_others(payload, known, id)
@@ -116,34 +110,6 @@ local function warn_of_others(payload, known, id)
                 report.clean(other.id), report.clean(other.id)))
         end
     end
-end
-
----Creates an instance; when the answer is lost, looks whether it was created, and creates it again
----only when it was not. One that was created without telling its password is an `ambiguous` error
----with `candidates`.
----@param payload table
----@param path string file for the answer
----@param known string[] ids of the instances there were before
----@return table instance
----@return string path
-function M.surely(payload, path, known)
-    local ok, inst, saved = pcall(M.once, payload, path)
-    if ok then
-        return inst, saved
-    end
-    local err = inst
-    if type(err) ~= "table" or err.kind == "cancelled" or err.body or M.refused(err) then
-        error(err, 0)
-    end
-    ui.warn(report.clean(tostring(err.message)) .. ": looking whether it was created all the same")
-    err.candidates = look(payload, known)
-    if #err.candidates > 0 then
-        error(err, 0)
-    end
-    ui.warn("it was not: asking once more")
-    inst, saved = M.once(payload, path)
-    warn_of_others(payload, known, inst.id)
-    return inst, saved
 end
 
 ---The instance that a saved answer tells of, with its password.
@@ -191,7 +157,6 @@ local function delete_orphan(job, note, inst, c, known)
     if not now then
         return
     end
-    local status, timeout = instance.status(now), c.timeout
     if (tonumber(now.graph_nodes) or 0) > 0 then
         fail("conflict", ("%s (%s) is new and holds data: it is left alone"):format(inst.id, report.clean(inst.name)),
             { op = "create", candidates = { inst }, hint = "if it is not needed, delete it or give it another name" })
@@ -199,27 +164,28 @@ local function delete_orphan(job, note, inst, c, known)
     local text = ("instance %s (%s, created %s) comes from the request whose answer was lost: it is empty and nobody "
         .. "has its password"):format(report.clean(inst.id), report.clean(inst.name), report.clean(inst.created_at))
     ui.warn(text .. "; it is deleted and created again")
-    if status ~= "destroying" and status ~= "deleting" then
-        if job.continued and not ui.confirm(("Delete %s? As far as the journal tells, %s."):format(inst.id, text)) then
+    if not instance.is_going(now) then
+        local question = ("Delete %s? As far as the journal tells, %s."):format(inst.id, text)
+        if (job.continued or c.ask) and not ui.confirm(question) then
             fail("denied", ("not confirmed: %s was not deleted"):format(inst.id), { op = "create",
                 candidates = { inst } })
         end
         note("orphan", inst.id)
-        local sent, err = pcall(instance.send_delete, inst.id)
+        local sent, err = pcall(change.delete, inst.id)
         if not sent and type(err) == "table" and err.kind == "conflict" then     -- not while it is being created
-            pcall(progress.wait, inst.id, "running", { timeout = timeout, step = true })
-            instance.send_delete(inst.id)
+            pcall(progress.wait, inst.id, "running", { timeout = c.timeout, step = true })
+            change.delete(inst.id)
         elseif not sent then
             error(err, 0)
         end
     end
-    progress.wait(inst.id, "deleted", { timeout = timeout, step = true })
+    progress.wait(inst.id, "deleted", { timeout = c.timeout, step = true })
 end
 
 ---What became of a creation that was cut off.
-local function settle(job, note, c)
+local function became(job, note, c)
     local known = note("before")
-    if not known then                        -- cut off before it was sent
+    if not known or note "refused" then      -- cut off before it was sent; or it was sent in vain
         return { again = true }
     end
     local inst, cut = M.answer(c.path)
@@ -247,25 +213,36 @@ end
 ---one whose answer was lost is deleted and created again.
 ---@param job halo.Job
 ---@param name string of the step
----@param c { payload: table, path: string, timeout: number, broken: string? } path: file for the answer;
----       broken: id of one that came up broken, whose answer lies in that file
+---@param c { payload: table, path: string, timeout: number, broken: string?, known: string[]?, ask: boolean? } path:
+---       file for the answer; broken: id of one that came up broken, whose answer lies in that file; known: ids there
+---       are now, when they were just read; ask: before a lost one is deleted, also in the process that created it
 ---@return { id: string, saved: string? } result saved: where the answer is, when it is not in path
 function M.step(job, name, c)
     local options = { effect = "destroy", payload = c.payload, settle = function(_, note)
-        return settle(job, note, c)
+        return became(job, note, c)
     end }
     return (job:step(name, options, function(_, note)
         local by_hand = M.answer(c.path)     -- `halo create --from` of what an earlier process left
         if by_hand and by_hand.id ~= c.broken then
             return { id = by_hand.id }
         end
-        local known = note("before") or note("before", M.ids(c.payload.tenant_id))
+        local known = note("before") or note("before", c.known or M.ids(c.payload.tenant_id))
         local old = c.broken and M.answer(c.path)
         if old and old.id == c.broken then
             fs.move(c.path, workdir.free_name(c.path:gsub("%.json$", "") .. "-" .. c.broken, ".json"))
         end
+        local nothing = not note "asked" or note "refused"       -- has been created by this run so far
+        if note "refused" then
+            note("refused", false)
+        end
         note("asked", clock.now())
-        local inst, saved = M.once(c.payload, c.path)
+        local ok, inst, saved = pcall(M.once, c.payload, c.path)
+        if not ok then
+            if nothing and M.refused(inst) then
+                note("refused", true)
+            end
+            error(inst, 0)
+        end
         warn_of_others(c.payload, known, inst.id)
         return { id = inst.id, saved = saved ~= c.path and saved or nil }
     end))
@@ -275,11 +252,11 @@ end
 ---@param job halo.Job
 ---@param name string of the step
 ---@param id string
----@param timeout number seconds
+---@param options { timeout: number, step: boolean? } as of progress.wait
 ---@return { broken: string? } result broken: why it never will
-function M.running_step(job, name, id, timeout)
+function M.running_step(job, name, id, options)
     return (job:step(name, function()
-        local ok, err = pcall(progress.wait, id, "running", { timeout = timeout, step = true })
+        local ok, err = pcall(progress.wait, id, "running", options)
         if not ok and not (type(err) == "table" and err.kind == "failed") then
             error(err, 0)
         end

@@ -3,7 +3,9 @@
 local aura = require "aura"
 local clock = require "clock"
 local halo = require "halo"
+local json = require "json"
 local report = require "report"
+local secret = require "secret"
 local ui = require "ui"
 
 local M = {}
@@ -78,12 +80,15 @@ end
 
 ---In a dry run: says what would be done and returns true. Otherwise false.
 ---@param what string `"pause 3fa29c1e"`
+---@param effect "change"|"destroy"|nil of the calls; nil: none is made
+---@param payload table? what would be sent; its secrets are masked
 ---@return boolean
-function M.dry(what)
+function M.dry(what, effect, payload)
     if not halo.options().dry_run then
         return false
     end
-    ui.say("dry run: would " .. what)
+    ui.say(("dry run: would %s%s%s"):format(what, effect and (" (%s)"):format(effect) or "",
+        payload and ": " .. json.encode(secret.mask(payload)) or ""))
     return true
 end
 

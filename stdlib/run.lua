@@ -3,29 +3,29 @@
 ---    local run = require "run"
 ---    local job = run.open(dir, { name = "grow", input = args })
 ---    local before = job:step("capture", function() return aura.get(id) end)
----    job:step("resize", { settle = look }, function() return aura.patch(id, { memory = "16GB" }) end)
+---    local more = { memory = "16GB" }
+---    job:step("resize", { settle = settle.patch(id, more) }, function() return aura.patch(id, more) end)
 ---    job:finish(before)
 ---
 ---A step that is done gives its recorded result and is not run again. One that was begun and not ended,
 ---or whose call failed as `ambiguous`, is settled: `settle(job, note)` looks at the service and returns
----`{ done = result }` or `{ again = true }`, or raises with instructions. A step without `settle` is run
----again: only what can be done twice may go without. Inside, `note(key, value)` records what settling
----will need, before it is needed; `note(key)` gives it back.
+---`{ done = result }` or `{ again = true }`, or raises with instructions; settle.lua has ready-made ones. A
+---step without `settle` is run again: only what can be done twice may go without. Inside, `note(key, value)`
+---records what settling will need, before it is needed; `note(key)` gives it back.
 local clock = require "clock"
 local fail = require "fail"
 local fs = require "fs"
 local halo = require "halo"
 local journal = require "journal"
 local json = require "json"
+local progress = require "progress"
 local report = require "report"
 local secret = require "secret"
-local task = require "task"
-local ui = require "ui"
+local settle = require "settle"
 
 local M = {}
 
 local FILE = "/journal.jsonl"
-local TRIES = 3                              -- times that settling may say `again` in one process
 
 ---@class halo.Job
 ---@field dir string?
@@ -103,6 +103,28 @@ function M.peek(dir)
         return nil, problem
     end
     return replay(new(dir), r.events)
+end
+
+---The directory of a run that was cut off: of this script, with this input.
+---@param stem string how the paths of the directories begin: `"./aura-create-"`
+---@param name string of the script
+---@param input table
+---@return string? dir the first by name
+function M.unfinished(stem, name, input)
+    local parent, prefix = stem:match("^(.*/)([^/]*)$")
+    input = stored(input, "the input of the run")
+    local names = fs.list(parent)
+    table.sort(names)
+    for _, each in ipairs(names) do
+        local dir = parent .. each
+        if each:sub(1, #prefix) == prefix and fs.stat(dir .. FILE) then
+            local ok, job = pcall(M.peek, dir)
+            if ok and job and not job.finished and job.name == name and equal(job.input, input) then
+                return dir
+            end
+        end
+    end
+    return nil
 end
 
 ---Whether a process is working on it right now.
@@ -279,47 +301,18 @@ local function complete(job, step, value)
     return value
 end
 
----Asks the service what became of a step. Returns whether it is done, and its result.
-local function settle(job, step, options, note)
-    local seen = options.settle(job, note)
-    if type(seen) ~= "table" or (seen.again and true or false) == (seen.done ~= nil) then
-        fail("script", ("settle of step %s must return { done = result } or { again = true }"):format(step.name))
-    end
-    return not seen.again, seen.done
-end
-
 ---Runs a step until it is done.
 local function perform(job, step, options, fn)
-    local note = noter(job, step)
-    local unsure = step.begun and options.settle ~= nil
-    for _ = 1, TRIES do
-        if unsure then
-            ui.say(("settling %s: looking what became of it"):format(step.name))
-            local done, value = settle(job, step, options, note)
-            if done then
-                return complete(job, step, value)
-            end
-        end
-        task.sleep(0)                        -- after an interrupt no step begins
-        job:record { event = "begin", step = step.name }
-        step.begun = true
-        local ok, value = pcall(fn, job, note)
-        if ok then
-            return complete(job, step, value)
-        end
-        unsure = options.settle and type(value) == "table" and value.kind == "ambiguous"
-        if not unsure then
-            error(value, 0)
-        end
-        ui.warn(("%s: %s"):format(step.name, report.clean(value.message)))
-        step.error = value
-    end
-    error(step.error, 0)
+    return complete(job, step, settle.perform({ what = step.name, settle = options.settle, note = noter(job, step),
+        job = job, begun = step.begun, begin = function()
+            job:record { event = "begin", step = step.name }
+            step.begun = true
+        end }, fn))
 end
 
 ---Does one step, unless it is done already.
 ---@param name string unique in the run
----@param options { settle: (fun(job: halo.Job, note: function): table)?, effect: string?, payload: table? }|function
+---@param options { settle: function|table|nil, effect: string?, payload: table? }|function settle: see settle.lua;
 ---       effect and payload: shown in a dry run, in which a step that has `settle` or an effect is not run
 ---@param fn (fun(job: halo.Job, note: function): any)?
 ---@return any result as it is recorded, the first time too
@@ -343,8 +336,7 @@ function Job:step(name, options, fn)
         if not options.settle and (options.effect or "read") == "read" then
             return fn(self, function() end), false
         end
-        ui.say(("dry run: would do %s (%s)%s"):format(name, options.effect or "change",
-            options.payload and ": " .. json.encode(secret.mask(options.payload)) or ""))
+        progress.dry("do " .. name, options.effect or "change", options.payload)
         return nil, false
     elseif self.stopped then
         error(self.stopped, 0)

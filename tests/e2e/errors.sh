@@ -182,8 +182,8 @@ test_nonsense() {
     equal "stdout of --json get cut" "$(cat out)" ""
     # The answer to a creation, cut off: it is on the disk, with what there is of the password.
     run 3 "$HALO" create --name n --type professional-db --cloud-provider aws --region us-east-1 --memory 8 \
-        --storage 16 --tenant-id t-1 --save answer.json
-    has answer.json p4ssw
+        --storage 16 --tenant-id t-1 --work-dir made
+    grep -q p4ssw made/create-response*.json || fail "what came of the answer is lost: $(ls made)"
     cat out err >all
     hasnt all p4ssw
 }

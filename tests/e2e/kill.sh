@@ -1,11 +1,12 @@
-# The kill -9 matrix: migrate is killed at every event of its journal, at bytes it writes and at random
-# times, and started again until it ends; so are the other scripts that change something. Each time there
-# is exactly one instance as asked, its password is on the disk and the audit is complete.
+# The kill -9 matrix: migrate is killed at every event of its journal, at bytes it writes and at random times, and
+# started again until it ends; so is create, and so are the other scripts that change something. Each time there is
+# exactly one instance as asked, its password is on the disk and the audit is complete. (Runbook 7: killed after the
+# deletion and started again, it overwrote the only copy of the configuration.)
 # KILLS=N: how many random points (200 for a long run), SEED=N: which ones, JOBS=N: how many at once.
 . "$SRC/tests/e2e/lib.bash" || exit 1
 . "$SRC/tests/e2e/parts.bash" || exit 1
 ulimit -c 0
-kills=${KILLS:-15} jobs=${JOBS:-8} points=0 speed=1000
+all=$work kills=${KILLS:-15} jobs=${JOBS:-8} points=0 speed=1000
 RANDOM=${SEED:-1}
 
 # source_of NAME ID: an instance to migrate, with something that only a patch can set
@@ -20,14 +21,17 @@ counted() {
     jq -Sc '{name, type, region, cloud_provider, memory, storage, secondaries_count, cdc_enrichment_mode, status}'
 }
 
+journal='moved/journal.jsonl'
 # killed_at_event K command ...: kills it once its journal has K lines
 killed_at_event() {
-    local k=$1 lines pid
+    local k=$1 lines file pid
     shift
     "$@" &
     pid=$!
     while [ -d "/proc/$pid" ]; do
-        mapfile -t lines 2>/dev/null <moved/journal.jsonl && [ "${#lines[@]}" -ge "$k" ] && break
+        for file in $journal; do
+            mapfile -t lines 2>/dev/null <"$file" && [ "${#lines[@]}" -ge "$k" ] && break 2
+        done
         read -rt 0.001 <>"$never"
         [[ $(cat "/proc/$pid/stat" 2>/dev/null) != *") Z "* ]] || break
     done
@@ -53,6 +57,15 @@ killed_at_time() {
     wait "$pid"
 } 2>/dev/null
 
+# was_doing: the last line of the journal tells what was cut off; or that it had ended before
+was_doing() {
+    if ! grep -qs . $journal; then
+        echo "nothing"
+    else
+        tail -qn 1 $journal | tail -n 1 | jq -r '"\(.event) \(.step // "")"' 2>/dev/null || echo "torn"
+    fi >>"$all/killed"
+}
+
 # migration NAME POINT ...: one instance, killed at each point in turn (event:K byte:N time:MS), then not
 migration() {
     local name=$1 id point code file want
@@ -67,12 +80,7 @@ migration() {
         # The output goes through a pipe: only files count against prlimit.
         "killed_at_${point%%:*}" "${point#*:}" "$HALO" --yes migrate "$id" --dump a.backup --work-dir moved \
             2>&1 | cat >>killed.err
-        # what it was doing: the last line of its journal; or that it had ended before
-        if [ ! -s moved/journal.jsonl ]; then
-            echo "nothing"
-        else
-            tail -n 1 moved/journal.jsonl | jq -r '"\(.event) \(.step // "")"' 2>/dev/null || echo "torn"
-        fi >>"$work/killed"
+        was_doing
     done
     "$HALO" --yes migrate "$id" --dump a.backup --work-dir moved >out 2>err
     equal "exit code" $? 0
@@ -105,6 +113,38 @@ migration() {
     grep -q "finished migration" err2 || fail "does not say that it is finished: $(cat err2)"
     [ "$failures" = 0 ] || { sed 's/^/    err: /' killed.err err; sed 's/^/    /' moved/journal.jsonl; }
     [ -n "${KEEP:-}" ] || rm -rf "$work/$name"
+}
+
+# creation NAME POINT ...: create, killed at each point in turn, then not: the same command finds its own run
+creation() {
+    local name=$1 id point code ended=0 journal='aura-create-*/journal.jsonl' before=$failures
+    local command=("$HALO" --yes create --name "$1" --type professional-db --cloud-provider aws --region us-east-1
+        --memory 2GB --storage 4GB --tenant-id 6b1f0c52-8d0a-4c7e-9a53-0f7c1d2e3b44)
+    shift
+    mkdir "$all/$name" && cd "$all/$name" || exit 1
+    local work=$PWD
+    for point; do
+        "killed_at_${point%%:*}" "${point#*:}" "${command[@]}" 2>&1 | cat >>killed.err
+        was_doing
+    done
+    grep -qs '"event":"end"' $journal && ended=3        # then it is refused: there is one of that name
+    "${command[@]}" >out 2>err
+    code=$?
+    equal "exit code" "$code" "$ended"
+    equal "instances" "$(state "[.instances[] | select(.name == \"$name\")] | length")" 1
+    id=$(state ".instances[] | select(.name == \"$name\").id")
+    equal "status" "$(of "$id" status)" running
+    equal "id and password on the disk" "$(jq -r '.data | .id + " " + .password' aura-create-*/create-response.json)" \
+        "$id $(of "$id" password)"
+    equal "modes" "$(stat -c '%A' aura-create-*/. aura-create-*/* | sort -u | tr '\n' ' ')" "-rw------- drwx------ "
+    equal "steps done" "$(jq -r 'select(.event == "done").step' $journal | tr '\n' ' ')" "place create running "
+    cat $journal >events
+    hasnt events "$(of "$id" password)"
+    run 0 "$HALO" --json runs
+    equal "runs" "$(jq -r '.[] | .script + " " + .state' out)" "create finished"
+    wc -l <events >"$all/created"
+    [ "$failures" = "$before" ] || { sed 's/^/    err: /' killed.err err; sed 's/^/    /' $journal; }
+    [ -n "${KEEP:-}" ] || rm -rf "$work"
 }
 
 # begin_part command ...: at most $jobs at once, each in a process of its own
@@ -144,17 +184,6 @@ others() {
     "$HALO" wait "$id" running >/dev/null 2>&1
     equal "$name: resized after $ms ms" "$(of "$id" memory) $(of "$id" storage)" "16GB 32GB"
     again "$ms" "$HALO" snapshot "$id" --interval 0.1
-    killed_at_time "$ms" "$HALO" create --name "$name-2" --type professional-db --cloud-provider aws \
-        --region us-east-1 --memory 2GB --storage 4GB --tenant-id 6b1f0c52-8d0a-4c7e-9a53-0f7c1d2e3b44 --save answer >/dev/null 2>&1
-    "$HALO" create --name "$name-2" --type professional-db --cloud-provider aws --region us-east-1 --memory 2GB \
-        --storage 4GB --tenant-id 6b1f0c52-8d0a-4c7e-9a53-0f7c1d2e3b44 --save answer >out 2>err
-    case $? in
-    0 | 2) equal "$name: password" "$(jq -r .data.password answer)" \
-        "$(state ".instances[] | select(.name == \"$name-2\").password")" ;;
-    3) has err "halo delete" || has err "delete it and start again" ;;
-    *) fail "create: $(cat err)" ;;
-    esac
-    equal "$name: created after $ms ms" "$(state "[.instances[] | select(.name == \"$name-2\")] | length")" 1
     killed_at_time "$ms" "$HALO" --yes delete "$id" >/dev/null 2>&1
     "$HALO" --yes delete "$id" >out 2>err || has err not_found
     equal "$name: deleted after $ms ms" "$(of "$id" id)" ""
@@ -206,8 +235,14 @@ start_sandbox --speed $speed --switch rate=0,token_rate=0
 migration whole
 [ "$failures" = 0 ] || end
 events=$(cat "$work/events")
+creation whole-create
+[ "$failures" = 0 ] || end
+created=$(cat "$all/created")
 for ((k = 1; k <= events; k++)); do
     begin_part migration "event-$k" "event:$k"
+done
+for ((k = 1; k <= created; k++)); do
+    begin_part creation "create-$k" "event:$k"
 done
 for ((k = 1; k <= kills; k++)); do
     case $((k % 3)) in
@@ -219,6 +254,7 @@ done
 for ((k = 1; k <= (kills + 4) / 5; k++)); do
     begin_part others "others-$k" $((RANDOM % 700))
     begin_part own_script $((RANDOM % 300 + k))
+    begin_part creation "create-at-$k" "time:$((RANDOM % 300))" "event:$((RANDOM % created + 1))" "byte:$((RANDOM % 900 + 1))"
 done
 for pid in $(jobs -rp | grep -vx "$sandbox_pid"); do
     wait "$pid"

@@ -38,6 +38,7 @@ recreated() {
     jq -r .data.id "$1/create-response.json"
 }
 
+# Runbook 6: a work directory with a space in its name. Its request was empty then, sent after the deletion.
 test_whole() {
     local dir="$work/a work dir" before now new password file speed=100
     own_sandbox
@@ -116,9 +117,10 @@ $dir/create-response.json"
     [ -s again.backup ] || fail "the second dump was moved"
 }
 
-# The move to another tier, without a dump, and its result for programs.
+# The move to another tier, without a dump, and its result for programs. Runbook 5: sizes are sent as the API
+# wants them (8GB; the emulator refuses 8 and 8Gi), and a version where one is required.
 test_vdc() {
-    local before
+    local before switches=strict_version=true
     own_sandbox
     before=$(changes)
     run 0 "$HALO" migrate $pro --no-dump --work-dir moved --target-type enterprise-db --name orders-vdc \
@@ -131,6 +133,7 @@ test_vdc() {
     equal "the new one" "$(of "$new" type) $(of "$new" name) $(of "$new" region) $(of "$new" memory) $(of "$new" storage)" \
         "enterprise-db orders-vdc eu-west-1 16GB 32GB"
     equal "changes sent" "$(($(changes) - before))" 2
+    equal "what was sent" "$(jq -r '"\(.memory) \(.storage) \(.version)"' moved/create-payload.json)" "16GB 32GB 5"
     has err "changed, as asked for"
     has err "NO DUMP"
     grep -q '^Dump verified: *NO DUMP' moved/migration-summary.txt || fail "the summary does not say that there is no dump"
@@ -277,8 +280,13 @@ test_usage() {
 # What only the API can tell: nothing is deleted, and the dump stays where it was.
 test_refused() {
     own_sandbox
+    # Runbook 13: bad credentials. It went on to the question, with empty fields.
     AURA_CLIENT_SECRET=wrong unchanged 3 $pro --dump keep.backup --work-dir w1
     has err AURA_CLIENT_SECRET
+    has err "Nothing was deleted."
+    hasnt err "Step 2"
+    hasnt err "null"
+    AURA_CLIENT_ID=nobody unchanged 3 $pro --dump keep.backup --work-dir w1-id
     unchanged 3 ffffffff --dump keep.backup --work-dir w2
     has err "404 not_found"
     unchanged 2 $pro --dump keep.backup --work-dir w3 --memory 5GB --storage 10GB
@@ -318,6 +326,7 @@ test_refused() {
     run 0 "$HALO" --yes migrate $pro --dump w15/$pro.backup --work-dir w16
 }
 
+# Runbook 2: a paused source, which may not show its sizes.
 test_paused() {
     own_sandbox
     run 0 "$HALO" --yes migrate $paused --no-dump --work-dir shown

@@ -115,6 +115,8 @@ test_snapshot() {
     run 0 "$HALO" snapshot $science --interval 0.1
     run 3 "$HALO" snapshot $paused
     run 4 "$HALO" snapshot $science --interval 0.02 --timeout 0.01
+    seed "{\"instances\":[{\"id\":\"$science\",\"snapshots\":[{\"snapshot_id\":\"s-1\",\"profile\":\"AdHoc\",
+        \"status\":\"InProgress\",\"at\":1,\"starts\":1,\"ends\":1}]}]}"
     run 3 "$HALO" snapshot $science                             # one at a time
     has err snapshot-not-allowed
 }
@@ -129,37 +131,106 @@ test_create() {
     run 2 "$HALO" create --memory 2 --storage 4 --type free-db
     has err "--name is missing"
     run 0 fresh 2 --dry-run
-    equal "files after a dry run" "$(ls | grep -c create-response)" 0
-    run 0 fresh 2 --save answer.json
-    id=$(jq -r .data.id answer.json)
-    equal "password" "$(jq -r .data.password answer.json)" "$(of "$id" password)"
-    equal "mode" "$(stat -c %a answer.json)" 600
+    equal "directories after a dry run" "$(ls | grep -c aura-create)" 0
+    run 0 fresh 2 --work-dir kept/
+    id=$(jq -r .data.id kept/create-response.json)
+    equal "password" "$(jq -r .data.password kept/create-response.json)" "$(of "$id" password)"
+    equal "modes" "$(stat -c %a kept kept/* | tr '\n' ' ')" "700 600 600 "
     cat out err >all
     hasnt all "$(of "$id" password)"
     equal "the new one" "$(of "$id" name) $(of "$id" memory) $(of "$id" storage) $(of "$id" status)" "fresh 2GB 4GB running"
-    run 2 fresh 2 --save answer.json     # an answer is never overwritten
-    has err "answer.json exists"
+    cp -r kept copy
+    run 0 fresh 2 --work-dir kept        # a finished one does nothing
+    has err "it is finished, nothing is done"
+    has out "$id"
+    diff -r kept copy || fail "a finished creation was changed"
+    run 2 fresh 4 --work-dir kept
+    has err "other input (payload)"
+    mkdir theirs
+    cp kept/create-response.json theirs
+    run 2 fresh 2 --work-dir theirs      # an answer is never overwritten
+    has err "theirs/create-response.json exists"
+    has err "halo wait $id running"
+    equal "files" "$(ls -A theirs)" create-response.json
     run 3 fresh 2                        # asked for twice
     has err "$id"
     equal "creations sent" "$(requests "^POST /v1/instances$")" 1
     run 0 fresh 2 --duplicate --json
     equal "its file" "$(stat -c %a "$(jq -r .password_file out)")" 600
     [ "$(jq -r .data.id "$(jq -r .password_file out)")" = "$(jq -r .id out)" ] || fail "not the answer: $(cat out)"
-    run 3 fresh 3GB --duplicate --save odd.json
+    equal "what create has left" "$(ls -d aura-create-*)" "$(jq -r .password_file out | cut -d/ -f2)"
+    run 3 fresh 3GB --duplicate
     has err invalid-
-    [ ! -e odd.json ] || fail "a refused creation leaves $(cat odd.json)"
+    hasnt err "to continue"
+    run 3 fresh 3GB --duplicate --work-dir odd
+    equal "what refused creations leave" "$(ls -A odd; ls -d aura-create-* | wc -l)" 1
     run 2 fresh 3TB --duplicate
     jq -n --arg tenant $platform '{name: "from-file", type: "enterprise-db", cloud_provider: "aws", version: "5",
         region: "eu-west-1", memory: "4GB", storage: "8GB", tenant_id: $tenant, vector_optimized: true}' >payload.json
-    run 0 "$HALO" create --from payload.json --memory 8GB --storage 16GB --save from.json
-    id=$(jq -r .data.id from.json)
+    run 0 "$HALO" create --from payload.json --memory 8GB --storage 16GB --work-dir from
+    id=$(jq -r .data.id from/create-response.json)
     equal "from a file" "$(of "$id" name) $(of "$id" memory) $(of "$id" vector_optimized)" "from-file 8GB true"
     run 2 "$HALO" create --from answer.missing
     echo nonsense >bad.json
     run 2 "$HALO" create --from bad.json
     has err bad.json
-    run 1 fresh 2 --duplicate --save /proc/none/answer.json    # no place for the password
-    equal "creations sent" "$(requests "^POST /v1/instances$")" 4
+    run 1 fresh 2 --duplicate --work-dir /proc/none             # no place for the password
+    equal "creations sent" "$(requests "^POST /v1/instances$")" 5
+}
+
+# A script of the operator's that keeps a journal: as it is told, continued and refused.
+test_runs() {
+    local speed=20
+    own_sandbox
+    cat >grow.lua <<'LUA'
+local aura, run, settle = require "aura", require "run", require "settle"
+return {
+    summary = "Give an instance more memory.", effect = "change", args = { { "instance", "id", "id of the instance" } },
+    run = function(args)
+        local id, more = args.instance, { memory = "16GB", storage = "32GB", password = "pw-Q7x" }
+        local job <close> = run.open(nil, { input = args })
+        local before = job:step("look", function() return aura.get(id).memory end)
+        job:step("grow", { settle = settle.patch(id, { memory = "16GB" }), payload = more }, function()
+            return aura.patch(id, { memory = "16GB", storage = "32GB" })
+        end)
+        job:step("wait", function() aura.wait_for_status(id, "running") end)
+        return job:finish { before = before }
+    end,
+}
+LUA
+    run 0 "$HALO" --dry-run run grow.lua $pro
+    has err 'would do grow (change): {"memory":"16GB","password":"***","storage":"32GB"}'
+    run 2 "$HALO" run grow.lua $pro
+    has err "Give --work-dir DIR"
+    begin "$HALO" -v run grow.lua $pro --work-dir kept
+    poll grep -qs '"begin","n":[0-9]*,"step":"wait"' kept/journal.jsonl || fail "$(cat kept/journal.jsonl)"
+    run 1 "$HALO" run grow.lua $pro --work-dir kept
+    has err "is being used by another halo, process $pid"
+    run 0 "$HALO" runs
+    grep -q "^kept  *grow  *running .*, in wait, process $pid$" out || fail "not shown as running: $(cat out)"
+    kill -TERM "$pid"
+    ends 143
+    run 0 "$HALO" runs --json
+    equal "runs" "$(jq -rc '.[] | [.dir, .script, .state]' out)" '["kept","grow","unfinished"]'
+    begin "$HALO" -v run grow.lua $pro --work-dir kept
+    kill -INT "$pid"
+    ends 130
+    has err "to continue, run the same command again (journal in kept)"
+    run 2 "$HALO" run grow.lua $critical --work-dir kept
+    has err "other input (instance)"
+    run 2 "$HALO" --yes migrate $pro --no-dump --work-dir kept
+    has err "a run of grow, not of migrate"
+    printf '{"sum":"1234' >>kept/journal.jsonl                      # torn by a power cut
+    run 0 "$HALO" --json run grow.lua $pro --work-dir kept
+    equal "before" "$(jq -r .before out)" 8GB
+    equal "changes" "$(state '.effects | tostring')" '{"PATCH /v1/instances/{id}":1}'
+    sed -i '2s/look/lock/' kept/journal.jsonl
+    run 1 "$HALO" run grow.lua $pro --work-dir kept
+    has err "kept/journal.jsonl: line 2 is damaged"
+    run 1 "$HALO" --yes migrate $pro --no-dump --work-dir kept
+    hasnt err "Nothing was deleted"                              # who knows
+    run 0 "$HALO" runs kept
+    grep -q "^kept  *-  *damaged " out || fail "not shown as damaged: $(cat out)"
 }
 
 test_delete() {
@@ -185,7 +256,7 @@ start_sandbox --speed 600 --switch rate=0,token_rate=0
 test_list
 test_get
 # What waits, each part with instances of its own.
-at_once pause_and_resume resize wait snapshot create delete
+at_once pause_and_resume resize wait snapshot create delete runs
 stop_sandbox
 unset AURA_BASE_URL AURA_CLIENT_ID AURA_CLIENT_SECRET INSTANCE_ID
 

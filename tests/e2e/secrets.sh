@@ -80,11 +80,11 @@ say finished 0 "$HALO" --yes -v --json migrate $pro --work-dir moved
 say vdc 0 "$HALO" --yes --json -v migrate $vdc --no-dump --work-dir moved-vdc
 say runs 0 "$HALO" runs .
 say runs-json 0 "$HALO" --json runs .
-say create 0 "$HALO" -v --log log.create create --name first "${new_one[@]}" --save first.json
-say create-json 0 "$HALO" -v --json create --name second "${new_one[@]}" --save second.json
+say create 0 "$HALO" -v --log log.create create --name first "${new_one[@]}" --work-dir first
+say create-json 0 "$HALO" -v --json create --name second "${new_one[@]}" --work-dir second
 say snapshot 0 "$HALO" -v snapshot $critical --interval 0.1
-say resize 0 "$HALO" -v --log log.resize resize "$(jq -r .data.id first.json)" --memory 4GB --storage 8GB
-say delete 0 "$HALO" --yes -v --log log.delete delete "$(jq -r .data.id first.json)"
+say resize 0 "$HALO" -v --log log.resize resize "$(jq -r .data.id first/create-response.json)" --memory 4GB --storage 8GB
+say delete 0 "$HALO" --yes -v --log log.delete delete "$(jq -r .data.id first/create-response.json)"
 
 # Profiles: the secret in it, in a file that its command shows, and from a command that fails.
 profile plain "client_secret = \"$secret\"" "base_url = \"$AURA_BASE_URL\""
@@ -117,13 +117,13 @@ n=0
 for fault in cut lost length deep=50 huge=1 200:acted:html 201:acted:truncated 500:acted; do
     n=$((n + 1))
     caught "POST /v1/instances $fault x1" "create-$n" any timeout 20 "$HALO" -v --log "log.create-$n" create \
-        --name "cut-$n" "${new_one[@]}" --save "cut-$n.json"
+        --name "cut-$n" "${new_one[@]}" --work-dir "cut-$n"
 done
 caught "POST /v1/instances cut x1" migrate-cut 0 "$HALO" --yes -v --log log.migrate-cut migrate $critical --no-dump \
     --work-dir moved-cut
 mkdir full
-ln -s /dev/full full/answer.json
-say save any "$HALO" -v create --name third "${new_one[@]}" --save full/answer.json
+ln -s /dev/full full/create-response.json
+say full any "$HALO" -v create --name third "${new_one[@]}" --work-dir full
 
 # A script of one's own, whose steps have secrets in their results, and which shows what it should not.
 cat >own.lua <<'LUA'
@@ -211,7 +211,7 @@ while read -r kind text; do
         case $kind:$file in
         token:./cache/halo/*.token) ;;
         password:./tmp/halo-*/create-response.json) ;;
-        password:./*/create-response*.json | password:./first.json | password:./second.json | password:./cut-*.json) ;;
+        password:./*/create-response*.json) ;;
         password:./own/secret-create.json) ;;
         *) fail "a $kind is in $file" ;;
         esac
@@ -222,16 +222,16 @@ done <"$known"
 equal "files with tokens" "$(holders eyJ | grep -v '^./cache/halo/[^/]*[.]token$')" ""
 # Pieces of them: a cut answer must not show what it had of a password.
 while read -r kind text; do
-    holders "${text: -16}" | grep -vE '/(create-response[^/]*|first|second|cut-[0-9]*|secret-create)[.]json$|[.]token$' |
+    holders "${text: -16}" | grep -vE '/(create-response[^/]*|secret-create)[.]json$|[.]token$' |
         sed "s/^/FAILED: the end of a $kind is in /"
 done <"$known" >"$work/pieces"
 [ ! -s "$work/pieces" ] || fail "$(sort -u "$work/pieces")"
 
 # Modes of all that halo made, but for the file of --log: no secret is in it, its mode is the umask's.
 find . -type f \( -path './cache/*' -o -path './moved*/*' -o -path './killed/*' -o -path './own/*' -o -path './evil/*' \
-    -o -path './tmp/*' -o -name 'cut-*.json' -o -name first.json -o -name second.json \) \
+    -o -path './tmp/*' -o -path './cut-*/*' -o -path './first/*' -o -path './second/*' \) \
     ! -name '*.backup' ! -perm 600 -printf '%m %p\n' >"$work/modes"
-find ./cache/halo ./moved* ./killed ./own ./evil ./tmp -mindepth 0 -type d ! -path ./tmp ! -perm 700 -printf '%m %p\n' >>"$work/modes"
+find ./cache/halo ./first ./second ./cut-* ./moved* ./killed ./own ./evil ./tmp -mindepth 0 -type d ! -path ./tmp ! -perm 700 -printf '%m %p\n' >>"$work/modes"
 equal "files and directories with other modes" "$(cat "$work/modes")" ""
 equal "left in the way" "$(find . -name '*.tmp')" ""
 echo "$commands commands, $passwords passwords, $tokens tokens, $(find . -type f | wc -l) files, $(wc -l <cmdlines) command lines"

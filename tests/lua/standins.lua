@@ -10,8 +10,8 @@ local function fail(kind, message, fields)
 end
 
 -- Inside halo the modules under test are loaded already, with the native ones: they are loaded anew.
-for _, name in ipairs { "args", "argtypes", "audit", "beginning", "creation", "dump", "instance", "journal", "library",
-    "migration", "progress", "report", "run", "script", "secret", "size", "workdir" } do
+for _, name in ipairs { "args", "argtypes", "audit", "beginning", "change", "creation", "dump", "instance", "journal",
+    "library", "migration", "progress", "report", "run", "script", "secret", "settle", "size", "workdir" } do
     package.loaded[name] = nil
 end
 local has_json, native_json = pcall(require, "json")
