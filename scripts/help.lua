@@ -34,6 +34,7 @@ local ENVIRONMENT = {
     { "AURA_CA_FILE",           "as --cacert" },
     { "HALO_SCRIPTS, HALO_STDLIB", "as --scripts and --stdlib" },
     { "XDG_CACHE_HOME",         "the token cache is in halo under it (default ~/.cache)" },
+    { "XDG_STATE_HOME",         "how long operations took is in halo under it (default ~/.local/state)" },
     { "XDG_CONFIG_HOME",        "your own scripts are in halo/scripts under it (default ~/.config)" },
 }
 local EXITS = {
