@@ -205,7 +205,8 @@ static int start(struct run *r, char *const argv[])
         r->pid = 0;
         return number;
     }
-    hl_child_watch(r->loop, &r->child, r->pid, exited);
+    if (hl_child_watch(r->loop, &r->child, r->pid, exited) != HALO_OK)
+        return ENOMEM;
     hl_fd_watch(r->loop, &r->out.watch, r->out.fd, CURL_WAIT_POLLIN, output_ready);
     hl_fd_watch(r->loop, &r->err.watch, r->err.fd, CURL_WAIT_POLLIN, output_ready);
     if (r->input)

@@ -20,12 +20,13 @@ void hl_answer_error(const char *body, size_t len, struct hl_failure *f);
 /* Whether the body is JSON at all. */
 bool hl_answer_is_json(const char *body, size_t len);
 
-/* The status in {"data":{"status":"..."}}; "" when it has none. False when it is not such
- * JSON. */
-bool hl_answer_status(const char *body, size_t len, char *status, size_t room);
+/* The status in {"data":{"status":"..."}}; "" when it has none. HALO_OK, HALO_NOMEM, or
+ * HALO_API when it is not such JSON. */
+int hl_answer_status(const char *body, size_t len, char *status, size_t room);
 
-/* The token in {"access_token","expires_in"}. *token is malloc'ed and the caller's. False
- * when there is none. expires_in of 0, or missing, is taken as 60 seconds. */
-bool hl_answer_token(const char *body, size_t len, char **token, int *expires_in);
+/* The token in {"access_token","expires_in"}. *token is malloc'ed and the caller's. HALO_OK,
+ * HALO_NOMEM, or HALO_API when there is none. expires_in of 0, or missing, is taken as 60
+ * seconds. */
+int hl_answer_token(const char *body, size_t len, char **token, int *expires_in);
 
 #endif

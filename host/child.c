@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <halo.h>
+
 enum { CHILD_POLL_MS = 50 }; /* only where the kernel has no pidfd_open */
 
 int hl_child_spawn(pid_t *pid, const char *path, char *const argv[], const int ends[3],
@@ -71,17 +73,17 @@ static void child_poll(struct hl_timer *t)
     child_reap(c);
 }
 
-void hl_child_watch(struct hl_loop *loop, struct hl_child *c, pid_t pid,
-                    void (*exited)(struct hl_child *, int))
+int hl_child_watch(struct hl_loop *loop, struct hl_child *c, pid_t pid,
+                   void (*exited)(struct hl_child *, int))
 {
     c->loop = loop;
     c->pid = pid;
     c->exited = exited;
     int fd = (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec by definition */
-    if (fd >= 0)
-        hl_fd_watch(loop, &c->pidfd, fd, CURL_WAIT_POLLIN, child_fd_ready);
-    else
-        hl_timer_start(loop, &c->poll, CHILD_POLL_MS, child_poll);
+    if (fd < 0)
+        return hl_timer_start(loop, &c->poll, CHILD_POLL_MS, child_poll);
+    hl_fd_watch(loop, &c->pidfd, fd, CURL_WAIT_POLLIN, child_fd_ready);
+    return HALO_OK;
 }
 
 void hl_child_end(struct hl_child *c)

@@ -12,6 +12,7 @@
  *   409 ongoing-database-operation   wait 2 to 10 s, send again until the deadline
  *   404, 410 to a DELETE that was    done, with HL_NOTE_GONE: it was our own DELETE, whose
  *   sent before without an answer    answer got lost
+ *   out of memory                    fail as `nomem`, or as `ambiguous` when it was sent
  *   anything else                    fail with the kind of the status (hl_status_error)
  *
  * A 5xx to a POST is no proof that nothing happened: a gateway says 502 and 504 while the
@@ -45,6 +46,7 @@ enum hl_net {
     HL_NET_UNSENT,  /* could not resolve or connect; may work next time */
     HL_NET_LOST,    /* broke off or timed out, without a complete answer */
     HL_NET_REFUSED, /* cannot work: certificate not trusted, bad URL. Nothing was sent */
+    HL_NET_NOMEM,   /* memory ran out, before or after it was sent */
     HL_NET_UNUSABLE /* answered with something beyond our limits, such as a body too large
                      */
 };
@@ -54,7 +56,7 @@ struct hl_retry_in {
     enum hl_method method;
     int effect; /* enum halo_effect; a POST with HALO_READ is sent again like a GET */
     enum hl_net net;
-    bool sent;          /* HL_NET_LOST: at least a byte of the request left */
+    bool sent;          /* HL_NET_LOST, _NOMEM: at least a byte of the request left */
     int status;         /* HL_NET_ANSWER: the HTTP status */
     const char *reason; /* the API's reason code, or NULL */
     int failures;       /* sum of `counts` of the earlier requests of this call */

@@ -77,8 +77,8 @@ static int run(struct command *c, const char *command, int timeout_ms)
     close(ends[1]);
     if (number == 0) {
         hl_fd_watch(c->loop, &c->output, ends[0], CURL_WAIT_POLLIN, on_output);
-        hl_child_watch(c->loop, &c->child, pid, on_exit_of);
-        if (hl_timer_start(c->loop, &c->timer, timeout_ms, on_timeout) != HALO_OK)
+        if (hl_child_watch(c->loop, &c->child, pid, on_exit_of) != HALO_OK ||
+            hl_timer_start(c->loop, &c->timer, timeout_ms, on_timeout) != HALO_OK)
             number = ENOMEM;
         while (number == 0 && !c->done)
             hl_loop_turn(c->loop, -1);

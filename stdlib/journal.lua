@@ -45,8 +45,8 @@ local function parse(line)
     if not sum or tonumber(sum, 16) ~= M.crc32("{" .. rest) then
         return nil
     end
-    local ok, event = pcall(json.decode, "{" .. rest)
-    return ok and type(event) == "table" and event or nil
+    local event = json.read("{" .. rest)
+    return type(event) == "table" and event or nil
 end
 
 ---@class halo.Events
