@@ -16,6 +16,7 @@ struct hl_loop {
     int64_t now_ms;
     CURLM *multi; /* made with the first transfer: most commands never need it */
     int transfers;
+    bool spoilt; /* curl ran out of memory: see renew_multi */
     struct hl_timer **heap; /* 1-based binary heap, earliest (at_ms, order) first */
     size_t timers, timers_room;
     uint64_t order;
@@ -275,6 +276,17 @@ void hl_transfer_stop(struct hl_loop *loop, struct hl_transfer *t)
     curl_multi_remove_handle(loop->multi, t->easy);
 }
 
+/* A connection that curl could not set up for want of memory stays in its cache, and with
+ * CURLOPT_PIPEWAIT (7.88) every later transfer to that host waits for it in vain. */
+static void renew_multi(struct hl_loop *loop)
+{
+    if (!loop->spoilt || loop->transfers > 0)
+        return;
+    curl_multi_cleanup(loop->multi);
+    loop->multi = NULL;
+    loop->spoilt = false;
+}
+
 static int finish_transfers(struct hl_loop *loop)
 {
     int ran = 0, left = 0;
@@ -289,9 +301,11 @@ static int finish_transfers(struct hl_loop *loop)
         struct hl_transfer *t = NULL;
         curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&t);
         hl_transfer_stop(loop, t);
+        loop->spoilt = loop->spoilt || result == CURLE_OUT_OF_MEMORY;
         t->done(t, result);
         ran++;
     }
+    renew_multi(loop);
     return ran;
 }
 
