@@ -33,7 +33,7 @@ static _Thread_local struct {
     bool armed;
     enum kind kind;
     bool once; /* only one fails; otherwise all after it, too */
-    long left; /* until the first one that fails */
+    long n, left; /* the first that fails, and how many are left before it */
     long failed;
 } trap;
 
@@ -252,6 +252,8 @@ static bool allowed(enum kind kind, const struct scenario *s, int err)
     return err == s->err || err == HALO_NOMEM || network || unknown || dropped;
 }
 
+enum { HANGS = 200000 }; /* turns; with the skipping clock a waiting process takes many */
+
 static int failures;
 
 static void complain(const char *kind, const char *name, long n, const char *what, int err,
@@ -302,6 +304,10 @@ static int run(halo_host *h, const struct scenario *s, char *text, size_t room)
         for (int turns = 0; (err = halo_result(r, &json, NULL)) == HALO_USAGE; turns++) {
             if (turns == 300)
                 trap.armed = false;
+            if (turns == HANGS) {
+                complain(KIND_NAMES[trap.kind], s->name, trap.n, "it hangs", err, "");
+                halo_cancel(r);
+            }
             halo_step(h, -1);
         }
         setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
@@ -334,7 +340,7 @@ static bool attempt(halo_host **h, enum kind kind, const struct scenario *s, boo
     reset_files();
     trap.kind = kind;
     trap.once = once;
-    trap.left = n;
+    trap.n = trap.left = n;
     trap.failed = 0;
     trap.armed = true;
     bool cold = !*h;
