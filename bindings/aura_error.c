@@ -124,7 +124,10 @@ int hl_raise_failure(lua_State *L, const struct hl_failure *f, const char *op,
     if (c->answer.len > 0 && f->status >= 400) {
         lua_pushcfunction(L, decode_errors);
         lua_pushlightuserdata(L, (void *)c);
-        if (lua_pcall(L, 1, 1, 0) == LUA_OK && lua_istable(L, -1))
+        int read = lua_pcall(L, 1, 1, 0);
+        if (read == LUA_ERRMEM)
+            return lua_error(L);
+        if (read == LUA_OK && lua_istable(L, -1))
             lua_setfield(L, error, "errors");
         lua_settop(L, error);
     }

@@ -159,7 +159,7 @@ static int read_names(const char *dir, struct hl_buf *b, size_t *count)
     if (d)
         closedir(d);
     errno = saved;
-    return err;
+    return err == HALO_IO && saved == ENOMEM ? HALO_NOMEM : err;
 }
 
 /* fs.list(dir) -> names, sorted by their bytes                             [-1, +1, v] */

@@ -155,9 +155,9 @@ static enum MHD_Result on_request(void *ud, struct MHD_Connection *connection,
         return MHD_YES;
     }
     if (*data_size > 0) { /* a piece of its body */
-        hl_buf_append(&r->body, data, *data_size);
+        int err = hl_buf_append(&r->body, data, *data_size);
         *data_size = 0;
-        return MHD_YES;
+        return err == HALO_OK || r->body.too_big ? MHD_YES : MHD_NO;
     }
     if (r->reset)
         return MHD_NO;

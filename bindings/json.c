@@ -238,6 +238,31 @@ static int l_decode(lua_State *L)
     return 1;
 }
 
+static int decode_on(lua_State *L)
+{
+    size_t len;
+    const char *text = lua_tolstring(L, 1, &len);
+    hl_json_decode(L, text, len, false);
+    return 1;
+}
+
+/* json.read(text) -> value; nil, error for what is no JSON                 [-1, +2, v] */
+static int l_read(lua_State *L)
+{
+    luaL_checkstring(L, 1);
+    lua_settop(L, 1);
+    lua_pushcfunction(L, decode_on);
+    lua_insert(L, 1);
+    int status = lua_pcall(L, 1, 1, 0);
+    if (status == LUA_OK)
+        return 1;
+    if (status != LUA_ERRRUN || hl_error_number(L, -1) != HALO_INVALID)
+        return lua_error(L); /* out of memory */
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    return 2;
+}
+
 /* json.encode(value [, {pretty = true}]) -> text                           [-2, +1, v] */
 static int l_encode(lua_State *L)
 {
@@ -320,7 +345,7 @@ int hl_open_json(lua_State *L)
 {
     static const luaL_Reg FUNCTIONS[] = {
         { "decode", l_decode }, { "encode", l_encode }, { "array", l_array },
-        { "pretty", l_pretty }, { NULL, NULL },
+        { "pretty", l_pretty }, { "read", l_read },     { NULL, NULL },
     };
     luaL_newlib(L, FUNCTIONS);
     lua_pushlightuserdata(L, NULL); /* as cjson.null */

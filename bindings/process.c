@@ -205,8 +205,8 @@ static int start(struct run *r, char *const argv[])
         r->pid = 0;
         return number;
     }
-    hl_child_watch(r->loop, &r->child, r->pid, exited);
     bool ok =
+        hl_child_watch(r->loop, &r->child, r->pid, exited) == HALO_OK &&
         hl_fd_watch(r->loop, &r->out.watch, r->out.fd, false, output_ready) == HALO_OK &&
         hl_fd_watch(r->loop, &r->err.watch, r->err.fd, false, output_ready) == HALO_OK &&
         (!r->input ||

@@ -37,11 +37,25 @@ static void show_member(char *to, size_t room, const json_t *object, const char 
         hl_answer_show(to, room, json_string_value(v), json_string_length(v));
 }
 
-static json_t *parse(const char *body, size_t len)
+static json_t *load(const char *body, size_t len)
 {
-    return len > 0 && len <= MAX_READ
-               ? json_loadb(body, len, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL)
-               : NULL;
+    return json_loadb(body, len, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL);
+}
+
+/* NULL for what is no JSON, and when out of memory. jansson calls both a syntax error:
+ * whether there is memory shows when it is asked for some. */
+static json_t *parse(const char *body, size_t len, bool *no_memory)
+{
+    *no_memory = false;
+    if (len == 0 || len > MAX_READ)
+        return NULL;
+    json_t *root = load(body, len);
+    if (root)
+        return root;
+    json_t *probe = json_object();
+    *no_memory = !probe;
+    json_decref(probe);
+    return probe ? load(body, len) : NULL;
 }
 
 /* Several errors: the first gives reason and field, all give their message. */
@@ -81,10 +95,14 @@ static void read_plain(const char *body, size_t len, struct hl_failure *f)
 
 void hl_answer_error(const char *body, size_t len, struct hl_failure *f)
 {
-    json_t *root = parse(body, len);
+    bool no_memory;
+    json_t *root = parse(body, len, &no_memory);
     if (!json_is_object(root)) {
         json_decref(root);
-        read_plain(body, len, f);
+        if (no_memory)
+            snprintf(f->message, sizeof f->message, "no memory to read the answer");
+        else
+            read_plain(body, len, f);
         hl_secret_blank_places(f->message, strlen(f->message));
         return;
     }
@@ -112,30 +130,33 @@ void hl_answer_error(const char *body, size_t len, struct hl_failure *f)
     json_decref(root);
 }
 
-bool hl_answer_status(const char *body, size_t len, char *status, size_t room)
+int hl_answer_status(const char *body, size_t len, char *status, size_t room)
 {
-    json_t *root = parse(body, len);
+    bool no_memory;
+    json_t *root = parse(body, len, &no_memory);
     const json_t *data = json_object_get(root, "data");
     bool is = json_is_object(data);
     status[0] = '\0';
     if (is)
         show_member(status, room, data, "status");
     json_decref(root);
-    return is;
+    return is ? HALO_OK : no_memory ? HALO_NOMEM : HALO_API;
 }
 
 void hl_answer_field(const char *body, size_t len, const char *name, char *to,
                      size_t room)
 {
-    json_t *root = parse(body, len);
+    bool no_memory;
+    json_t *root = parse(body, len, &no_memory);
     *to = '\0';
     show_member(to, room, json_object_get(root, "data"), name);
     json_decref(root);
 }
 
-bool hl_answer_token(const char *body, size_t len, char **token, int *expires_in)
+int hl_answer_token(const char *body, size_t len, char **token, int *expires_in)
 {
-    json_t *root = parse(body, len);
+    bool no_memory;
+    json_t *root = parse(body, len, &no_memory);
     const json_t *value = json_object_get(root, "access_token");
     const json_t *expires = json_object_get(root, "expires_in");
     *token = NULL;
@@ -151,5 +172,7 @@ bool hl_answer_token(const char *body, size_t len, char **token, int *expires_in
         json_number_value(expires) < 1e8)
         *expires_in = (int)json_number_value(expires);
     json_decref(root);
-    return *token != NULL;
+    if (*token)
+        return HALO_OK;
+    return usable || no_memory ? HALO_NOMEM : HALO_API;
 }

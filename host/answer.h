@@ -18,16 +18,17 @@ void hl_answer_show(char *to, size_t room, const char *text, size_t len);
  * body may be that of a success. */
 void hl_answer_error(const char *body, size_t len, struct hl_failure *f);
 
-/* The status in {"data":{"status":"..."}}; "" when it has none. False when it is not such
- * JSON. */
-bool hl_answer_status(const char *body, size_t len, char *status, size_t room);
+/* The status in {"data":{"status":"..."}}; "" when it has none. HALO_OK, HALO_NOMEM, or
+ * HALO_API when it is not such JSON. */
+int hl_answer_status(const char *body, size_t len, char *status, size_t room);
 
-/* Another text of it: "type". Empty when it has none. */
+/* Another text of it: "type". Empty when it has none, or there is no memory. */
 void hl_answer_field(const char *body, size_t len, const char *name, char *to,
                      size_t room);
 
-/* The token in {"access_token","expires_in"}. *token is malloc'ed and the caller's. False
- * when there is none. expires_in of 0, or missing, is taken as 60 seconds. */
-bool hl_answer_token(const char *body, size_t len, char **token, int *expires_in);
+/* The token in {"access_token","expires_in"}. *token is malloc'ed and the caller's. HALO_OK,
+ * HALO_NOMEM, or HALO_API when there is none. expires_in of 0, or missing, is taken as 60
+ * seconds. */
+int hl_answer_token(const char *body, size_t len, char **token, int *expires_in);
 
 #endif

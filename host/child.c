@@ -73,18 +73,18 @@ static void child_poll(struct hl_timer *t)
     child_reap(c);
 }
 
-void hl_child_watch(struct hl_loop *loop, struct hl_child *c, pid_t pid,
-                    void (*exited)(struct hl_child *, int))
+int hl_child_watch(struct hl_loop *loop, struct hl_child *c, pid_t pid,
+                   void (*exited)(struct hl_child *, int))
 {
     c->loop = loop;
     c->pid = pid;
     c->exited = exited;
     int fd = (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec by definition */
     if (fd >= 0 && hl_fd_watch(loop, &c->pidfd, fd, false, child_fd_ready) == HALO_OK)
-        return;
+        return HALO_OK;
     if (fd >= 0)
         close(fd);
-    hl_timer_start(loop, &c->poll, CHILD_POLL_MS, child_poll);
+    return hl_timer_start(loop, &c->poll, CHILD_POLL_MS, child_poll);
 }
 
 void hl_child_end(struct hl_child *c)

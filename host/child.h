@@ -19,9 +19,10 @@ struct hl_child {
 int hl_child_spawn(pid_t *pid, const char *path, char *const argv[], const int ends[3],
                    bool own_group);
 
-/* The child must be a fresh one of the caller's that nobody else waits for. */
-void hl_child_watch(struct hl_loop *loop, struct hl_child *c, pid_t pid,
-                    void (*exited)(struct hl_child *, int));
+/* The child must be a fresh one of the caller's that nobody else waits for. HALO_OK, or
+ * HALO_NOMEM: then it is the caller's to end with hl_child_end. */
+int hl_child_watch(struct hl_loop *loop, struct hl_child *c, pid_t pid,
+                   void (*exited)(struct hl_child *, int));
 /* Stops watching; when the child still runs it is killed (SIGKILL) and reaped. Fine when
  * not watched. */
 void hl_child_end(struct hl_child *c);

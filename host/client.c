@@ -121,6 +121,7 @@ static void finish(struct hl_call *c, int err)
     c->failure.err = err;
     c->failure.attempts = c->attempts;
     c->state = HL_CALL_DONE;
+    leave_queues(c); /* it may end while it waits, for want of a timer */
     hl_timer_stop(c->client->loop, &c->timer);
     if (err == HALO_OK)
         remember(c->client, c);
@@ -129,6 +130,8 @@ static void finish(struct hl_call *c, int err)
 
 static void fail(struct hl_call *c, int err, const char *text)
 {
+    if (c->maybe_done && err == HALO_NOMEM)
+        err = HALO_AMBIGUOUS;
     snprintf(c->failure.message, sizeof c->failure.message, "%s", text);
     finish(c, err);
 }
@@ -138,7 +141,6 @@ static void on_timer(struct hl_timer *t)
     struct hl_call *c = (struct hl_call *)((char *)t - offsetof(struct hl_call, timer));
     if (c->state == HL_CALL_TOKEN || c->state == HL_CALL_TURN) {
         bool turn = c->state == HL_CALL_TURN;
-        leave_queues(c);
         fail(c, HALO_TIMEOUT,
              turn ? "the request rate did not allow it before the deadline of the call"
                   : "no token came before the deadline of the call");
@@ -204,6 +206,8 @@ static void describe(struct hl_call *c, const struct hl_http_answer *a,
         snprintf(f->message, sizeof f->message,
                  "the answer is larger than %d MB, or its headers than %d KB",
                  HL_MAX_BODY / 1024 / 1024, HL_HTTP_MAX_HEADERS / 1024);
+    else if (a->net == HL_NET_NOMEM)
+        snprintf(f->message, sizeof f->message, "%s", halo_strerror(HALO_NOMEM));
     else if (a->net == HL_NET_ANSWER && a->status >= 300 && a->status < 400)
         snprintf(f->message, sizeof f->message, "the API moved to %s; set AURA_BASE_URL",
                  a->location[0] ? a->location : "an unnamed place");

@@ -56,7 +56,9 @@ static size_t on_body(char *data, size_t one, size_t len, void *ud)
 {
     struct hl_http *h = ud;
     (void)one;
-    return hl_buf_append(&h->answer.body, data, len) == HALO_OK ? len : 0;
+    bool took = hl_buf_append(&h->answer.body, data, len) == HALO_OK;
+    h->no_memory = !took && !h->answer.body.too_big;
+    return took ? len : 0;
 }
 
 static size_t on_header(char *data, size_t one, size_t len, void *ud)
@@ -133,19 +135,20 @@ static enum hl_net classify(const struct hl_http *h, CURLcode result)
     case CURLE_SSL_CONNECT_ERROR: /* may be a broken connection as well as no common
                                      cipher */
         return HL_NET_UNSENT;
+    case CURLE_OUT_OF_MEMORY:
+        return HL_NET_NOMEM;
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_OUT_OF_MEMORY:
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL: /* also an answer that is not HTTP */
     case CURLE_FAILED_INIT:
         return h->answer.sent ? HL_NET_LOST : HL_NET_REFUSED;
     case CURLE_FILESIZE_EXCEEDED:
-    case CURLE_WRITE_ERROR: /* our callbacks refuse only what is beyond a limit */
-        return HL_NET_UNUSABLE;
+    case CURLE_WRITE_ERROR: /* our callbacks refused it */
+        return h->no_memory ? HL_NET_NOMEM : HL_NET_UNUSABLE;
     default:
         return h->answer.sent ? HL_NET_LOST : HL_NET_UNSENT;
     }
@@ -235,20 +238,27 @@ static bool loopback_url(const char *url)
            0; /* plain http was checked to be loopback when configured */
 }
 
-/* Options every transfer has. */
-static void set_common(CURL *e, struct hl_http *h, const struct hl_http_request *r)
+/* Sets an option that curl copies: only these can fail, for want of memory. A transfer
+ * without one of them could go elsewhere, or do something else. */
+static bool set_text(CURL *e, CURLoption option, const char *text)
 {
-    curl_easy_setopt(e, CURLOPT_URL, r->url);
+    return curl_easy_setopt(e, option, text) != CURLE_OUT_OF_MEMORY;
+}
+
+/* Options every transfer has. */
+static int set_common(CURL *e, struct hl_http *h, const struct hl_http_request *r)
+{
+    bool plain = loopback_url(r->url);
+    bool ok = set_text(e, CURLOPT_URL, r->url) &&
+              set_text(e, CURLOPT_USERAGENT, USER_AGENT) &&
+              set_text(e, CURLOPT_PROTOCOLS_STR, plain ? "http" : "https") &&
+              (!plain || set_text(e, CURLOPT_NOPROXY, "*")) &&
+              /* whatever curl can undo; the limit counts what comes out */
+              set_text(e, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
-    curl_easy_setopt(e, CURLOPT_USERAGENT, USER_AGENT);
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L);
-    curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, loopback_url(r->url) ? "http" : "https");
-    if (loopback_url(r->url))
-        curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING,
-                     ""); /* whatever curl can undo; the limit counts what comes out */
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)HL_HTTP_CONNECT_MS);
     curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L); /* bytes a second ... */
@@ -260,16 +270,11 @@ static void set_common(CURL *e, struct hl_http *h, const struct hl_http_request 
     curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(e, CURLOPT_HEADERDATA, h);
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, h->error);
-    if (loopback_url(r->url))
-        return;
-    const char *dir = r->ca_file ? NULL : hashed_ca_dir();
-    if (r->ca_file) {
-        curl_easy_setopt(e, CURLOPT_CAINFO, r->ca_file);
-        curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
-    } else if (dir) {
-        curl_easy_setopt(e, CURLOPT_CAINFO, NULL);
-        curl_easy_setopt(e, CURLOPT_CAPATH, dir);
-    }
+    const char *dir = plain || r->ca_file ? NULL : hashed_ca_dir();
+    if (!plain && (r->ca_file || dir))
+        ok = ok && set_text(e, CURLOPT_CAINFO, r->ca_file) &&
+             set_text(e, CURLOPT_CAPATH, dir);
+    return ok ? HALO_OK : HALO_NOMEM;
 }
 
 static int set_request(CURL *e, struct hl_http *h, const struct hl_http_request *r)
@@ -288,19 +293,20 @@ static int set_request(CURL *e, struct hl_http *h, const struct hl_http_request 
         curl_easy_setopt(e, CURLOPT_READFUNCTION, give_body);
         curl_easy_setopt(e, CURLOPT_READDATA, h);
     }
-    curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, r->method);
+    if (!set_text(e, CURLOPT_CUSTOMREQUEST, r->method))
+        return HALO_NOMEM;
     if (!r->body && strcmp(r->method, "GET") != 0)
         curl_easy_setopt(e, CURLOPT_FRESH_CONNECT,
                          1L); /* on a reused one curl sends it again by itself */
     if (r->bearer) {
         curl_easy_setopt(e, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
-        if (curl_easy_setopt(e, CURLOPT_XOAUTH2_BEARER, r->bearer) != CURLE_OK)
+        if (!set_text(e, CURLOPT_XOAUTH2_BEARER, r->bearer))
             return HALO_NOMEM;
     }
     if (r->user) {
         curl_easy_setopt(e, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-        if (curl_easy_setopt(e, CURLOPT_USERNAME, r->user) != CURLE_OK ||
-            curl_easy_setopt(e, CURLOPT_PASSWORD, r->password) != CURLE_OK)
+        if (!set_text(e, CURLOPT_USERNAME, r->user) ||
+            !set_text(e, CURLOPT_PASSWORD, r->password))
             return HALO_NOMEM;
     }
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, h->headers);
@@ -328,8 +334,9 @@ int hl_http_start(struct hl_http *h, struct hl_http_pool *pool,
         release(h);
         return HALO_NOMEM;
     }
-    set_common(h->transfer.easy, h, r);
-    int err = set_request(h->transfer.easy, h, r);
+    int err = set_common(h->transfer.easy, h, r);
+    if (err == HALO_OK)
+        err = set_request(h->transfer.easy, h, r);
     if (err == HALO_OK)
         err = hl_transfer_start(pool->loop, &h->transfer);
     if (err != HALO_OK)

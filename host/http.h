@@ -65,6 +65,7 @@ struct hl_http {
     bool tls;
     const char *body; /* borrowed until done */
     size_t body_len, body_sent, header_bytes;
+    bool no_memory; /* for a piece of the answer */
     char error[CURL_ERROR_SIZE];
     void (*done)(struct hl_http *h); /* look at h->answer; hl_http_reset afterwards */
 };

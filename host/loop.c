@@ -25,6 +25,7 @@ struct hl_loop {
     CURLM *multi; /* made with the first transfer: most commands never need it */
     int transfers;
     int64_t curl_at_ms; /* when curl wants to be called, on the system's clock; -1: not */
+    bool spoilt;        /* curl ran out of memory: see renew_multi */
     struct hl_timer **heap; /* 1-based binary heap, earliest (at_ms, order) first */
     size_t timers, timers_room;
     uint64_t order;
@@ -300,6 +301,17 @@ static void call_curl_in_time(struct hl_loop *loop)
         loop->curl_at_ms = system_now(NULL) + (ms > 0 ? ms : 1);
 }
 
+/* A connection that curl could not set up for want of memory stays in its cache, and with
+ * CURLOPT_PIPEWAIT (7.88) every later transfer to that host waits for it in vain. */
+static void renew_multi(struct hl_loop *loop)
+{
+    if (!loop->spoilt || loop->transfers > 0)
+        return;
+    curl_multi_cleanup(loop->multi);
+    loop->multi = NULL;
+    loop->spoilt = false;
+}
+
 static int finish_transfers(struct hl_loop *loop)
 {
     int ran = 0, left = 0;
@@ -314,9 +326,11 @@ static int finish_transfers(struct hl_loop *loop)
         struct hl_transfer *t = NULL;
         curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&t);
         hl_transfer_stop(loop, t);
+        loop->spoilt = loop->spoilt || result == CURLE_OUT_OF_MEMORY;
         t->done(t, result);
         ran++;
     }
+    renew_multi(loop);
     return ran;
 }
 

@@ -48,11 +48,13 @@ static bool path_of(const char *name, char *path, size_t room)
     return n > 0 && (size_t)n < room;
 }
 
-/* The file's text, malloc'ed, or NULL and why. */
-static char *read_file(const char *name, const char *path, char *why, size_t room)
+/* Gives the file's text, malloc'ed; otherwise why not. */
+static int read_file(const char *name, const char *path, char **out, char *why,
+                     size_t room)
 {
     struct stat st;
     char *text = NULL;
+    int err = HALO_USAGE;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &st) != 0) {
         snprintf(why, room, "profile %s: cannot read %s: %s", name, path,
@@ -65,7 +67,7 @@ static char *read_file(const char *name, const char *path, char *why, size_t roo
         snprintf(why, room, "profile %s: others have rights to %s: chmod 600 '%s'", name,
                  path, path);
     } else if ((text = calloc(1, MAX_FILE + 1)) == NULL) {
-        snprintf(why, room, "%s", halo_strerror(HALO_NOMEM));
+        err = HALO_NOMEM;
     } else {
         ssize_t n = read(fd, text, MAX_FILE);
         if (n < 0 || strlen(text) != (size_t)n) {
@@ -75,7 +77,8 @@ static char *read_file(const char *name, const char *path, char *why, size_t roo
     }
     if (fd >= 0)
         close(fd);
-    return text;
+    *out = text;
+    return text ? HALO_OK : err;
 }
 
 /* Undoes quotes and backslashes in place. NULL, or what is wrong. */
@@ -190,11 +193,12 @@ int hl_profile_read(struct hl_profile *p, const char *name, char *why, size_t ro
         snprintf(why, room, "profile %s: HOME is not set", name);
         return HALO_USAGE;
     }
-    char *text = read_file(name, path, why, room);
-    if (!text)
-        return HALO_USAGE;
-    int err = parse(name, text, values, why, room) ? fill(p, name, values, why, room)
-                                                   : HALO_USAGE;
+    char *text;
+    int err = read_file(name, path, &text, why, room);
+    if (err != HALO_OK)
+        return err;
+    err = parse(name, text, values, why, room) ? fill(p, name, values, why, room)
+                                               : HALO_USAGE;
     explicit_bzero(text, MAX_FILE);
     free(text);
     if (err != HALO_OK)

@@ -183,6 +183,10 @@ struct hl_retry_out hl_retry(const struct hl_retry_in *in)
     case HL_NET_UNUSABLE:
         return changes(in) ? ambiguous(in, HL_NOTE_UNUSABLE)
                            : fail(in, HALO_API, HL_NOTE_NONE);
+    case HL_NET_NOMEM:
+        return changes(in) && (in->sent || in->maybe_done)
+                   ? ambiguous(in, HL_NOTE_NO_ANSWER)
+                   : fail(in, HALO_NOMEM, HL_NOTE_NONE);
     case HL_NET_REFUSED:
         break;
     }

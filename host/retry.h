@@ -16,7 +16,8 @@
  * | anything else | fails with its kind | fails with its kind |
  *
  * "Kind" is hl_status_error; a failure to connect is HALO_TRANSPORT. An `ambiguous` call
- * fails and is never sent again. A wait for the end of an operation sends again every
+ * fails and is never sent again. Out of memory is HALO_NOMEM, or `ambiguous` for a change
+ * that was sent. A wait for the end of an operation sends again every
  * 2 to 10 s until the deadline. A POST that only reads counts as a GET. The README has
  * the same table; tests/unit/test_retry_table.c holds both to the code.
  *
@@ -51,6 +52,7 @@ enum hl_net {
     HL_NET_UNSENT,  /* could not resolve or connect; may work next time */
     HL_NET_LOST,    /* broke off or timed out, without a complete answer */
     HL_NET_REFUSED, /* cannot work: certificate not trusted, bad URL. Nothing was sent */
+    HL_NET_NOMEM,   /* memory ran out, before or after it was sent */
     HL_NET_UNUSABLE /* answered with something beyond our limits, such as a body too large
                      */
 };
@@ -60,7 +62,7 @@ struct hl_retry_in {
     enum hl_method method;
     int effect; /* enum halo_effect; a POST with HALO_READ is sent again like a GET */
     enum hl_net net;
-    bool sent;          /* HL_NET_LOST: at least a byte of the request left */
+    bool sent;          /* HL_NET_LOST, _NOMEM: at least a byte of the request left */
     int status;         /* HL_NET_ANSWER: the HTTP status */
     const char *reason; /* the API's reason code, or NULL */
     int failures;       /* sum of `counts` of the earlier requests of this call */

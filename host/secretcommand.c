@@ -76,8 +76,8 @@ static int run(struct command *c, const char *command, int timeout_ms)
     int number = hl_child_spawn(&pid, "/bin/sh", argv, (int[]){ -1, ends[1], -1 }, false);
     close(ends[1]);
     if (number == 0) {
-        hl_child_watch(c->loop, &c->child, pid, on_exit_of);
-        if (hl_fd_watch(c->loop, &c->output, ends[0], false, on_output) != HALO_OK ||
+        if (hl_child_watch(c->loop, &c->child, pid, on_exit_of) != HALO_OK ||
+            hl_fd_watch(c->loop, &c->output, ends[0], false, on_output) != HALO_OK ||
             hl_timer_start(c->loop, &c->timer, timeout_ms, on_timeout) != HALO_OK)
             number = ENOMEM;
         while (number == 0 && !c->done)

@@ -53,10 +53,10 @@ struct hl_task *hl_task_new(lua_State *L, struct halo_run *run, int nargs)
     lua_setiuservalue(L, -2, 1);
     if (!lua_checkstack(co, nargs + 8))
         luaL_error(L, "too many arguments");
-    hl_set_resumer(L, co, co);
     lua_pushvalue(L, -1);
     lua_rawsetp(L, LUA_REGISTRYINDEX,
-                t); /* anchored: it is collected only after its end */
+                t);            /* anchored: it is collected only after its end */
+    hl_set_resumer(L, co, co); /* last: what it says of a thread must not outlive it */
     lua_insert(L, function);
     lua_pushcfunction(co, task_body);
     lua_xmove(L, co, nargs + 1);
@@ -169,6 +169,7 @@ static void finish_poor(struct hl_task *t)
     t->ended = true;
     t->err = HALO_NOMEM;
     t->run->alive--;
+    hl_set_resumer(t->run->host->L, t->L, NULL);
     t->L = NULL;
     while (t->joiners) {
         struct joiner *j = t->joiners;

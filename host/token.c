@@ -112,7 +112,8 @@ static void on_answer(struct hl_http *h)
     int expires_in = 0;
     hl_secret_forget(&t->value);
     bool ok = a->net == HL_NET_ANSWER && a->status >= 200 && a->status < 300;
-    if (ok && hl_answer_token(body, a->body.len, &t->value, &expires_in)) {
+    int got = ok ? hl_answer_token(body, a->body.len, &t->value, &expires_in) : HALO_API;
+    if (got == HALO_OK) {
         int64_t life = (int64_t)expires_in * 1000;
         t->generation++;
         /* a life too short for the margin still serves the calls that wait for it */
@@ -147,7 +148,8 @@ static void on_answer(struct hl_http *h)
         hl_http_reset(h);
         return;
     }
-    struct hl_failure f = { .err = token_error(a->status, out.err ? out.err : HALO_API),
+    int err = got == HALO_NOMEM ? got : out.err ? out.err : HALO_API;
+    struct hl_failure f = { .err = token_error(a->status, err),
                             .status = a->status,
                             .attempts = t->attempts };
     if (a->net == HL_NET_ANSWER)
@@ -156,7 +158,9 @@ static void on_answer(struct hl_http *h)
         hl_answer_show(f.message, sizeof f.message, a->error, strlen(a->error));
     if (!f.message[0])
         snprintf(f.message, sizeof f.message, "%s", halo_strerror(f.err));
-    if (ok)
+    if (ok && got == HALO_NOMEM)
+        snprintf(f.message, sizeof f.message, "%s", halo_strerror(HALO_NOMEM));
+    else if (ok)
         snprintf(f.message, sizeof f.message,
                  "the token endpoint answered without an access_token");
     snprintf(f.request_id, sizeof f.request_id, "%s", a->request_id);

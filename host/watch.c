@@ -123,10 +123,12 @@ static void on_look(struct hl_call *c)
     struct hl_watch *w = (struct hl_watch *)((char *)c - offsetof(struct hl_watch, call));
     char status[sizeof w->status];
     w->took_ms = hl_loop_now(w->client->loop) - w->begun_ms;
-    if (c->failure.err == HALO_OK &&
-        !hl_answer_status(hl_buf_text(&c->answer), c->answer.len, status,
-                          sizeof status)) {
-        c->failure.err = HALO_API;
+    int read = c->failure.err == HALO_OK
+                   ? hl_answer_status(hl_buf_text(&c->answer), c->answer.len, status,
+                                      sizeof status)
+                   : HALO_OK;
+    if (read != HALO_OK) {
+        c->failure.err = read;
         hl_answer_error(hl_buf_text(&c->answer), c->answer.len, &c->failure);
         if (!c->failure.message[0])
             snprintf(c->failure.message, sizeof c->failure.message,

@@ -19,8 +19,8 @@ local REQUIRED = { "name", "type", "cloud_provider", "region", "memory", "tenant
 local function payload_of(args, origin)
     local payload = {}
     if args.from then
-        local ok, saved = pcall(json.decode, fs.read(args.from))
-        if not ok or type(saved) ~= "table" then
+        local saved = json.read(fs.read(args.from))
+        if type(saved) ~= "table" then
             fail("usage", ("create: %s holds no JSON object"):format(args.from))
         end
         for _, field in ipairs(FIELDS) do

@@ -11,8 +11,8 @@ local ui = require "ui"
 
 ---A seed as a table.
 local function read_seed(path)
-    local ok, data = pcall(json.decode, fs.read(path))
-    if not ok or type(data) ~= "table" then
+    local data = json.read(fs.read(path))
+    if type(data) ~= "table" then
         fail("usage", path .. " is not a JSON object", { op = "sandbox" })
     end
     return data

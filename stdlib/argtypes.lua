@@ -67,7 +67,8 @@ local TYPES = {
         return type(value) == "string" and value ~= "" and not value:find("\0") and value or nil, "a path"
     end,
     file = function(value)
-        local info = type(value) == "string" and require("fs").stat(value) or nil
+        local possible = type(value) == "string" and value ~= "" and not value:find("\0")
+        local info = possible and require("fs").stat(value) or nil
         if not info then
             return nil, nil, "there is no file " .. tostring(value)
         elseif info.type ~= "file" then

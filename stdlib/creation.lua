@@ -121,8 +121,8 @@ function M.answer(path)
     if not info or info.size == 0 then
         return nil, false
     end
-    local ok, value = pcall(json.decode, fs.read(path))
-    local inst = ok and type(value) == "table" and (type(value.data) == "table" and value.data or value)
+    local value = json.read(fs.read(path))
+    local inst = type(value) == "table" and (type(value.data) == "table" and value.data or value)
     if inst and tostring(inst.id):match("^[%w_-]+$") and type(inst.password) == "string" then
         return inst, false
     end

@@ -39,14 +39,21 @@ function M.line(event)
     return ('{"sum":"%08x",%s\n'):format(M.crc32(text), text:sub(2))
 end
 
+---Whether an event has what those who read it rely on.
+local function sound(event)
+    local step = event.event == "begin" or event.event == "note" or event.event == "failed" or event.event == "done"
+    return type(event.event) == "string" and (event.step == nil and not step or type(event.step) == "string")
+        and (event.event ~= "note" or event.key ~= nil)
+end
+
 ---Reads one line; nil when it is not whole.
 local function parse(line)
     local sum, rest = line:match('^{"sum":"(%x%x%x%x%x%x%x%x)",(.*)$')
     if not sum or tonumber(sum, 16) ~= M.crc32("{" .. rest) then
         return nil
     end
-    local ok, event = pcall(json.decode, "{" .. rest)
-    return ok and type(event) == "table" and event or nil
+    local event = json.read("{" .. rest)
+    return type(event) == "table" and sound(event) and event or nil
 end
 
 ---@class halo.Events

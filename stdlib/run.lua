@@ -55,8 +55,10 @@ end
 ---A value as it will be read back.
 local function stored(value, what)
     local ok, text = pcall(json.encode, { value = value })
-    if not ok then
+    if not ok and type(text) == "table" then
         fail("script", ("%s cannot be written down: %s"):format(what, tostring(text)))
+    elseif not ok then
+        error(text, 0)                       -- out of memory
     end
     return json.decode(text).value
 end

@@ -9,6 +9,10 @@ local json = {}
 ---@param options { null: boolean? }? null absent unless asked for
 ---@return any
 function json.decode(text, options) end
+---@param text string
+---@return any value nil for what is no JSON
+---@return any err
+function json.read(text) end
 ---@param value any
 ---@param options { pretty: boolean? }?
 ---@return string text with sorted keys

@@ -179,8 +179,8 @@ end
 
 ---POST /_sandbox/faults: a list of rules, or `{ "faults": [...], "clear": true }`; `clear` comes first.
 function M.change(service, req)
-    local ok, data = pcall(json.decode, req.body or "")
-    if not ok or type(data) ~= "table" then
+    local data = json.read(req.body or "")
+    if type(data) ~= "table" then
         answers.refuse(400, "invalid-json", 'The body is neither a list of faults nor {"faults": [...], "clear": true}')
     end
     local given = data.faults or data

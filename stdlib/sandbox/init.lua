@@ -102,8 +102,8 @@ local function read(service, req, route)
     if not body or body == "" then
         return EMPTY
     end
-    local ok, data = pcall(json.decode, body)
-    if not ok or type(data) ~= "table" or #data > 0 then
+    local data = json.read(body)
+    if type(data) ~= "table" or #data > 0 then
         answers.refuse(400, "invalid-json", "The body is not a JSON object")
     end
     return data

@@ -68,6 +68,7 @@ static const struct {
       { RETRY(3000) } },
     { "GET lost", { .net = HL_NET_LOST, .sent = true }, { RETRY(250) } },
     { "GET unsent", { .net = HL_NET_UNSENT }, { RETRY(250) } },
+    { "GET without memory", { .net = HL_NET_NOMEM, .sent = true }, { FAIL(NOMEM) } },
     { "GET too large", { .net = HL_NET_UNUSABLE, .status = 200 }, { FAIL(API) } },
     { "POST that reads, 500",
       { .method = HL_POST, .effect = HALO_READ, .status = 500 },
@@ -263,7 +264,7 @@ static void test_never_twice(void **state)
                                               .attempt = 1 };
                     bool nothing_happened =
                         net == HL_NET_UNSENT || net == HL_NET_REFUSED ||
-                        (net == HL_NET_LOST && !in.sent) ||
+                        ((net == HL_NET_LOST || net == HL_NET_NOMEM) && !in.sent) ||
                         (net == HL_NET_ANSWER &&
                          ((status >= 300 && status < 500 && status != 408) ||
                           (status == 503 && in.retry_after_ms > 0)));
