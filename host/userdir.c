@@ -58,14 +58,15 @@ static bool default_dir(enum hl_userdir_kind kind, char *path, size_t room)
         base = getenv("HOME");
     if (!base || *base != '/')
         return false;
+    int n = 0;
     for (int i = 0; i < 2; i++) {
         const char *above = given ? "" : PLACES[kind].above[i];
-        int n = snprintf(path, room, "%s%s", base, above);
+        n = snprintf(path, room, "%s%s", base, above);
         if (n < 0 || (size_t)n + sizeof "/halo" > room)
             return false;
         mkdir(path, 0700);
     }
-    strcat(path, "/halo");
+    snprintf(path + n, room - (size_t)n, "/halo");
     return true;
 }
 

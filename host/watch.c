@@ -77,8 +77,9 @@ static void remember(struct hl_watch *w, const struct hl_accepted *last)
         return;
     int64_t now = hl_loop_now(w->client->loop);
     int64_t before = w->looked_ms > last->at_ms ? w->looked_ms : last->at_ms;
+    int64_t middle = before + (now - before) / 2;
     hl_durations_add(&w->client->durations, last->transient, w->type, w->size,
-                     (double)(before + (now - before) / 2 - last->at_ms) / 1000);
+                     (double)(middle - last->at_ms) / 1000);
 }
 
 static void judge(struct hl_watch *w)
