@@ -298,7 +298,8 @@ static int start(halo_host *h, const struct options *o, char **words, halo_run *
     const char *const *rest = (const char *const *)words + 1;
     if (o->code)
         return halo_start_string(h, "=-e", o->code, NULL, run);
-    if (words[0] && strcmp(words[0], "run") == 0) /* a path without a slash is still a path */
+    if (words[0] &&
+        strcmp(words[0], "run") == 0) /* a path without a slash is still a path */
         return halo_start(h, words[1], (const char *const *)words + 2, run);
     return halo_start(h, words[0], rest, run);
 }
