@@ -158,6 +158,9 @@ static struct hl_client *new_client(lua_State *L, const struct wish *w)
     hl_profile_free(&profile);
     if (err != HALO_OK)
         hl_raise(L, err, "auth", "%s", *why ? why : halo_strerror(err));
+    client->budget = &h->budget;
+    if (h->cfg.max_response > 0)
+        client->max_body = h->cfg.max_response;
     client->sent = on_sent;
     client->warn = on_warn;
     client->ud = h;

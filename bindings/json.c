@@ -11,7 +11,10 @@ static const char DECODE, EMPTY;
 
 void hl_json_array_mark(lua_State *L)
 {
-    luaL_newmetatable(L, HL_JSON_ARRAY);
+    if (luaL_newmetatable(L, HL_JSON_ARRAY)) {
+        lua_pushliteral(L, HL_JSON_ARRAY); /* scripts may look, not touch */
+        lua_setfield(L, -2, "__metatable");
+    }
 }
 
 /* cjson[name](value) for one of its settings; cjson on top.                [-0, +0, e] */

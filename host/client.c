@@ -25,6 +25,7 @@ int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base
         return HALO_NOMEM;
     const char *ca_file = getenv("AURA_CA_FILE");
     c->refs = 1;
+    c->max_body = HL_MAX_BODY;
     c->loop = loop;
     hl_http_pool_init(&c->pool, loop);
     hl_turns_init(&c->turns, loop, per_minute);
@@ -167,14 +168,32 @@ static void report(struct hl_call *c, const struct hl_http_answer *a)
     }
 }
 
+/* Why nothing can be made of an answer. */
+static void describe_unusable(struct hl_failure *f, const struct hl_client *client,
+                              const struct hl_http_answer *a)
+{
+    const struct hl_budget *budget = client->budget;
+    if (a->no_memory && budget && budget->limit)
+        snprintf(f->message, sizeof f->message,
+                 "the answer does not fit into what is left of the %zu bytes of memory "
+                 "that this host's scripts may use (raise it with --memory or "
+                 "memory_bytes)",
+                 budget->limit);
+    else if (a->no_memory)
+        snprintf(f->message, sizeof f->message, "%s", halo_strerror(HALO_NOMEM));
+    else
+        snprintf(f->message, sizeof f->message,
+                 "the answer is larger than %zu bytes (raise it with --max-response or "
+                 "max_response), or its headers than %d KB",
+                 client->max_body, HL_HTTP_MAX_HEADERS / 1024);
+}
+
 static void describe(struct hl_call *c, const struct hl_http_answer *a,
                      const struct hl_retry_out *out)
 {
     struct hl_failure *f = &c->failure;
     if (a->net == HL_NET_UNUSABLE)
-        snprintf(f->message, sizeof f->message,
-                 "the answer is larger than %d MB, or its headers than %d KB",
-                 HL_MAX_BODY / 1024 / 1024, HL_HTTP_MAX_HEADERS / 1024);
+        describe_unusable(f, c->client, a);
     else if (a->net == HL_NET_ANSWER && a->status >= 300 && a->status < 400)
         snprintf(f->message, sizeof f->message, "the API moved to %s; set AURA_BASE_URL",
                  a->location[0] ? a->location : "an unnamed place");
@@ -211,6 +230,7 @@ static void on_answer(struct hl_http *h)
     c->status = c->failure.status = a->status;
     snprintf(c->request_id, sizeof c->request_id, "%s", a->request_id);
     snprintf(c->failure.request_id, sizeof c->failure.request_id, "%s", a->request_id);
+    bool no_memory = a->net == HL_NET_UNUSABLE && a->no_memory;
     bool success = a->net == HL_NET_ANSWER && a->status >= 200 && a->status < 300;
     if (a->net == HL_NET_ANSWER && !success)
         hl_answer_error(hl_buf_text(&a->body), a->body.len, &c->failure);
@@ -259,7 +279,7 @@ static void on_answer(struct hl_http *h)
         return;
     case HL_ACT_FAIL:
         describe(c, a, &out);
-        finish(c, out.err);
+        finish(c, out.err == HALO_API && no_memory ? HALO_NOMEM : out.err);
         return;
     }
 }
@@ -287,7 +307,8 @@ static int start_wire(struct hl_call *c)
                                  .ca_file = client->ca_file,
                                  .timeout_ms = left > 1 ? left : 1,
                                  .connect_ms = HL_CONNECT_TIMEOUT_MS,
-                                 .max_body = HL_MAX_BODY };
+                                 .max_body = client->max_body,
+                                 .budget = client->budget };
     c->generation = client->token.generation;
     c->attempts++;
     c->sent_ms = hl_loop_now(client->loop);
@@ -370,7 +391,7 @@ void hl_call_end(struct hl_call *c)
         c->client = NULL;
     }
     free(c->path);
-    free(c->body);
-    c->path = c->body = NULL;
+    c->path = NULL;
+    c->body = NULL;
     hl_buf_reset(&c->answer);
 }

@@ -47,6 +47,8 @@ struct hl_client {
     unsigned accepted_next;
     unsigned forbidden; /* generation of a token that is known to be good and meets 403 */
     bool told_deprecated;
+    size_t max_body;          /* bytes of an answer; HL_MAX_BODY unless set */
+    struct hl_budget *budget; /* what answers count against; may be NULL */
     void (*sent)(void *ud, const struct hl_sent *s); /* may be NULL */
     void (*warn)(void *ud, const char *text);        /* may be NULL */
     void *ud;
@@ -66,7 +68,7 @@ struct hl_call {
     enum hl_method method;
     int effect; /* enum halo_effect */
     char *path; /* "/v1/instances/3fa29c1e?x=y"; malloc'ed, the call's */
-    char *body; /* malloc'ed, the call's; NULL: none */
+    const char *body; /* borrowed until the call ends; NULL: none */
     size_t body_len;
     const char *transient; /* status the instance goes through when this is accepted, or
                               NULL; static */

@@ -43,11 +43,34 @@ static int copy_strings(halo_config *cfg)
     return ok ? HALO_OK : HALO_NOMEM;
 }
 
+/* Whether the caller's struct, perhaps of an older version, has the field. */
+#define HAS(cfg, field)                                                                  \
+    ((cfg)->size >= offsetof(halo_config, field) + sizeof(cfg)->field)
+
+static void set_defaults(halo_config *cfg)
+{
+    if (cfg->effect == 0)
+        cfg->effect = HALO_DESTROY;
+    if (!cfg->restricted)
+        return;
+    if (cfg->memory_bytes == 0)
+        cfg->memory_bytes = (size_t)64 * 1024 * 1024;
+    if (cfg->compute_ms == 0)
+        cfg->compute_ms = 2000;
+    if (cfg->max_tasks == 0)
+        cfg->max_tasks = 10000;
+    if (cfg->max_files == 0)
+        cfg->max_files = 64;
+}
+
 int halo_open(halo_host **out, const halo_config *cfg)
 {
     *out = NULL;
     if (cfg &&
         (cfg->size > sizeof *cfg || cfg->effect < 0 || cfg->effect > HALO_DESTROY ||
+         cfg->compute_ms < 0 || (HAS(cfg, run_ms) && cfg->run_ms < 0) ||
+         (HAS(cfg, max_tasks) && cfg->max_tasks < 0) ||
+         (HAS(cfg, max_files) && cfg->max_files < 0) ||
          (cfg->profile && (cfg->client_id || cfg->client_secret))))
         return HALO_USAGE;
     halo_host *h = calloc(1, sizeof *h);
@@ -56,9 +79,10 @@ int halo_open(halo_host **out, const halo_config *cfg)
     if (cfg)
         memcpy(&h->cfg, cfg, cfg->size);
     h->cfg.size = sizeof h->cfg;
-    if (h->cfg.effect == 0)
-        h->cfg.effect = HALO_DESTROY;
+    set_defaults(&h->cfg);
+    h->budget.limit = h->cfg.memory_bytes;
     int err = copy_strings(&h->cfg);
+    h->root.fd = -1;
     h->loop = hl_loop_new(NULL);
     h->sched = hl_sched_new(h);
     if (!h->loop || !h->sched)
@@ -90,6 +114,7 @@ void halo_close(halo_host *h)
     hl_sched_free(h->sched);
     hl_loop_free(h->loop);
     free_strings(&h->cfg);
+    hl_root_close(&h->root);
     free(h);
 }
 
@@ -181,6 +206,8 @@ void halo_release(halo_run *run)
 
 static void handle_interrupts(halo_host *h)
 {
+    for (struct halo_run *run = h->sched->runs; run; run = run->next)
+        hl_run_check_time(run);
     while (h->interrupts_seen < h->interrupts) {
         h->interrupts_seen++;
         for (struct halo_run *run = h->sched->runs; run; run = run->next)

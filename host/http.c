@@ -52,7 +52,10 @@ static size_t on_body(char *data, size_t one, size_t len, void *ud)
 {
     struct hl_http *h = ud;
     (void)one;
-    return hl_buf_append(&h->answer.body, data, len) == HALO_OK ? len : 0;
+    if (hl_buf_append(&h->answer.body, data, len) == HALO_OK)
+        return len;
+    h->answer.no_memory = !h->answer.body.too_big;
+    return 0;
 }
 
 static size_t on_header(char *data, size_t one, size_t len, void *ud)
@@ -256,6 +259,7 @@ int hl_http_start(struct hl_http *h, struct hl_http_pool *pool,
     h->body_len = r->body_len;
     h->answer.retry_after_ms = -1;
     hl_buf_init(&h->answer.body, r->max_body);
+    h->answer.body.budget = r->budget;
     h->transfer.easy = pool->count > 0 ? pool->idle[--pool->count] : curl_easy_init();
     h->transfer.done = on_done;
     if (!h->transfer.easy)

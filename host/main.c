@@ -1,7 +1,6 @@
-/* The program: options, terminal, signals and the sandbox child, over halo.h alone. */
+/* The program: terminal, signals and the sandbox child, over halo.h alone. */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,24 +10,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <halo.h>
-
-struct options {
-    bool sandbox, yes, dry_run, json, quiet, verbose, no_token_cache;
-    const char *code, *log_path, *stdlib_dir, *scripts_dir, *profile;
-    FILE *log;
-};
+#include "options.h"
 
 static halo_host *running; /* for the signal handler */
 static volatile sig_atomic_t signalled;
-
-static int usage(const char *text, const char *what)
-{
-    fprintf(stderr, "halo: ");
-    fprintf(stderr, text, what);
-    fprintf(stderr, "\n  hint: `halo help` lists options and commands\n");
-    return 2;
-}
 
 /* ---- callbacks ---- */
 
@@ -173,130 +158,6 @@ static void stop_sandbox(pid_t pid)
         ;
 }
 
-/* ---- options ---- */
-
-/* Takes one of the flags that may stand anywhere; name: without the dashes. */
-static bool take_flag(struct options *o, const char *name)
-{
-    bool *flag = strcmp(name, "yes") == 0       ? &o->yes
-                 : strcmp(name, "dry-run") == 0 ? &o->dry_run
-                 : strcmp(name, "json") == 0    ? &o->json
-                 : strcmp(name, "quiet") == 0   ? &o->quiet
-                                                : NULL;
-    if (flag)
-        *flag = true;
-    return flag != NULL;
-}
-
-/* Removes those flags from argv[from...] up to a "--". */
-static void take_flags(struct options *o, char **argv, int from)
-{
-    int to = from;
-    for (bool literal = false; argv[from]; from++) {
-        literal = literal || strcmp(argv[from], "--") == 0;
-        bool dashes = !literal && strncmp(argv[from], "--", 2) == 0;
-        if (!dashes || !take_flag(o, argv[from] + 2))
-            argv[to++] = argv[from];
-    }
-    argv[to] = NULL;
-}
-
-enum {
-    OPT_SANDBOX = 256,
-    OPT_FLAG,
-    OPT_LOG,
-    OPT_STDLIB,
-    OPT_SCRIPTS,
-    OPT_NO_TOKEN_CACHE,
-    OPT_PROFILE,
-    OPT_VERSION
-};
-
-static const struct option LONG[] = { { "sandbox", no_argument, NULL, OPT_SANDBOX },
-                                      { "yes", no_argument, NULL, OPT_FLAG },
-                                      { "dry-run", no_argument, NULL, OPT_FLAG },
-                                      { "json", no_argument, NULL, OPT_FLAG },
-                                      { "quiet", no_argument, NULL, OPT_FLAG },
-                                      { "log", required_argument, NULL, OPT_LOG },
-                                      { "stdlib", required_argument, NULL, OPT_STDLIB },
-                                      { "scripts", required_argument, NULL, OPT_SCRIPTS },
-                                      { "profile", required_argument, NULL, OPT_PROFILE },
-                                      { "no-token-cache", no_argument, NULL,
-                                        OPT_NO_TOKEN_CACHE },
-                                      { "version", no_argument, NULL, OPT_VERSION },
-                                      { "help", no_argument, NULL, 'h' },
-                                      { NULL, 0, NULL, 0 } };
-
-/* Says which option was probably meant: the one with which it shares the longest
- * beginning. */
-static int unknown_option(const char *word)
-{
-    const char *best = NULL;
-    size_t most = 1;
-    for (const struct option *o = LONG; strncmp(word, "--", 2) == 0 && o->name; o++) {
-        size_t same = 0;
-        while (word[2 + same] && word[2 + same] == o->name[same])
-            same++;
-        if (same > most) {
-            most = same;
-            best = o->name;
-        }
-    }
-    char text[64] = "unknown option %s";
-    if (best)
-        snprintf(text, sizeof text, "unknown option %%s; did you mean --%s?", best);
-    return usage(text, word);
-}
-
-/* Returns the exit code for an immediate end, or -1. */
-static int read_options(struct options *o, int argc, char **argv)
-{
-    int index = 0;
-    opterr = 0;
-    for (int c; (c = getopt_long(argc, argv, "+:e:vh", LONG, &index)) != -1;) {
-        switch (c) {
-        case OPT_SANDBOX:
-            o->sandbox = true;
-            break;
-        case OPT_FLAG:
-            take_flag(o, LONG[index].name);
-            break;
-        case 'v':
-            o->verbose = true;
-            break;
-        case 'e':
-            o->code = optarg;
-            break;
-        case OPT_LOG:
-            o->log_path = optarg;
-            break;
-        case OPT_STDLIB:
-            o->stdlib_dir = optarg;
-            break;
-        case OPT_SCRIPTS:
-            o->scripts_dir = optarg;
-            break;
-        case OPT_PROFILE:
-            o->profile = optarg;
-            break;
-        case OPT_NO_TOKEN_CACHE:
-            o->no_token_cache = true;
-            break;
-        case OPT_VERSION:
-            puts("halo " HALO_VERSION);
-            return 0;
-        case 'h':
-            argv[--optind] = "help";
-            return -1;
-        case ':':
-            return usage("%s needs a value", argv[optind - 1]);
-        default:
-            return unknown_option(argv[optind - 1]);
-        }
-    }
-    return -1;
-}
-
 /* ---- running ---- */
 
 static int start(halo_host *h, const struct options *o, char **words, halo_run **run)
@@ -311,7 +172,7 @@ static int start(halo_host *h, const struct options *o, char **words, halo_run *
 
 static int run_script(struct options *o, char **words)
 {
-    halo_config cfg = HALO_CONFIG_INIT;
+    halo_config cfg = o->limits;
     cfg.stdlib_dir = o->stdlib_dir;
     cfg.scripts_dir = o->scripts_dir;
     cfg.dry_run = o->dry_run;
@@ -359,13 +220,13 @@ static FILE *open_log(const char *path)
 int main(int argc, char **argv)
 {
     struct options o = { .stdlib_dir = getenv("HALO_STDLIB"),
-                         .scripts_dir = getenv("HALO_SCRIPTS") };
+                         .scripts_dir = getenv("HALO_SCRIPTS"),
+                         .limits = HALO_CONFIG_INIT };
     static char *help[] = { "help", NULL };
     int code = read_options(&o, argc, argv);
     if (code >= 0)
         return code;
-    char **words = argv + optind;
-    take_flags(&o, argv, optind);
+    char **words = o.words;
     if (!o.code && !words[0] && (argc > 1 || o.sandbox))
         return usage("%s what? Name a script, or `run FILE.lua`", "run");
     if (!o.code && !words[0])

@@ -5,11 +5,51 @@
 #include <lauxlib.h>
 
 #include "../bindings/modules.h"
+#include "runtime.h"
 #include "task.h"
 
 /* Registry key of start(), the function of stdlib/script.lua that every run begins with.
  */
 static char START;
+
+/* What an overdue run has to end in an orderly way. */
+enum { GRACE_MS = 2000 };
+
+/* ---- time ---- */
+
+static void on_late(struct hl_timer *t)
+{
+    struct halo_run *run = (struct halo_run *)((char *)t - offsetof(struct halo_run, timer));
+    run->late++; /* halo_step does the rest: no script runs inside a turn */
+    if (run->late == 1)
+        hl_timer_start(run->host->loop, t, GRACE_MS, on_late);
+}
+
+static int start_timer(struct halo_run *run)
+{
+    struct halo_host *h = run->host;
+    run->begun_ms = hl_loop_now(h->loop);
+    return h->cfg.run_ms > 0 ? hl_timer_start(h->loop, &run->timer, h->cfg.run_ms, on_late)
+                             : HALO_OK;
+}
+
+void hl_run_check_time(struct halo_run *run)
+{
+    if (run->interrupts < run->late)
+        hl_run_interrupt(run);
+}
+
+int64_t hl_run_end_ms(const struct halo_run *run)
+{
+    int limit = run->host->cfg.run_ms;
+    return limit > 0 ? run->begun_ms + limit + GRACE_MS : 0;
+}
+
+bool hl_run_overdue(const struct halo_run *run)
+{
+    int64_t end = hl_run_end_ms(run);
+    return end > 0 && hl_loop_now(run->host->loop) >= end;
+}
 
 /* ---- starting ---- */
 
@@ -78,11 +118,14 @@ int hl_run_new(struct halo_run **out, struct halo_host *h, const struct hl_start
     lua_pushlightuserdata(h->L, (void *)s);
     lua_pushlightuserdata(h->L, run);
     int status = lua_pcall(h->L, 2, 0, 0);
+    if (status != LUA_OK)
+        lua_pop(h->L, 1);
+    if (status == LUA_OK && start_timer(run) != HALO_OK)
+        status = LUA_ERRMEM;
     if (status == LUA_OK) {
         *out = run;
         return HALO_OK;
     }
-    lua_pop(h->L, 1);
     hl_run_free(run);
     return status == LUA_ERRMEM ? HALO_NOMEM : HALO_USAGE;
 }
@@ -98,7 +141,9 @@ static void push_text(lua_State *L, int idx, int err)
         lua_pop(L, 1);
         plain = false;
     }
-    if (lua_isnil(L, idx))
+    if (err == HALO_NOMEM && !lua_istable(L, idx))
+        hl_push_nomem(L);
+    else if (lua_isnil(L, idx))
         lua_pushstring(
             L, halo_strerror(err)); /* raised as nil, or lost for want of memory */
     else if (!plain)
@@ -169,7 +214,7 @@ static int conclude(lua_State *L)
 
 static char *copy_text(lua_State *L, size_t *len)
 {
-    const char *text = lua_tolstring(L, -1, len);
+    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, len) : NULL;
     char *copy = text ? malloc(*len + 1) : NULL;
     if (copy)
         memcpy(copy, text, *len + 1);
@@ -188,6 +233,14 @@ void hl_run_end(struct halo_run *run)
             t = other;
     run->ended = true;
     run->err = t->err;
+    hl_timer_stop(run->host->loop, &run->timer);
+    if (run->late && run->err != HALO_OK) {
+        run->err = HALO_TIMEOUT;
+        if (asprintf(&run->message, HL_RUN_TOO_LONG, run->host->cfg.run_ms) < 0)
+            run->message = NULL;
+        return;
+    }
+    hl_runtime_begin(run->host, run); /* metamethods of the script's are called */
     lua_pushcfunction(L, conclude);
     lua_pushlightuserdata(L, t);
     int status = lua_pcall(L, 1, 1, 0);
@@ -196,6 +249,7 @@ void hl_run_end(struct halo_run *run)
         lua_insert(L, -2);
         lua_pcall(L, 1, 1, 0);
     }
+    hl_runtime_end(run->host);
     if (status != LUA_OK && run->err == HALO_OK)
         run->err = status == LUA_ERRMEM ? HALO_NOMEM
                                         : HALO_SCRIPT; /* a result that is no JSON */
@@ -256,6 +310,7 @@ void hl_run_free(struct halo_run *run)
 {
     struct halo_host *h = run->host;
     kill_tasks(run);
+    hl_timer_stop(h->loop, &run->timer);
     lua_pushcfunction(h->L, forget_tasks);
     lua_pushlightuserdata(h->L, run);
     if (lua_pcall(h->L, 1, 0, 0) != LUA_OK)
