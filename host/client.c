@@ -175,17 +175,17 @@ static void describe_unusable(struct hl_failure *f, const struct hl_client *clie
     const struct hl_budget *budget = client->budget;
     if (a->no_memory && budget && budget->limit)
         snprintf(f->message, sizeof f->message,
-                 "the answer does not fit into what is left of the %zu bytes of memory "
+                 "the answer does not fit into what is left of the %.6g MB of memory "
                  "that this host's scripts may use (raise it with --memory or "
                  "memory_bytes)",
-                 budget->limit);
+                 (double)budget->limit / 1048576);
     else if (a->no_memory)
         snprintf(f->message, sizeof f->message, "%s", halo_strerror(HALO_NOMEM));
     else
         snprintf(f->message, sizeof f->message,
-                 "the answer is larger than %zu bytes (raise it with --max-response or "
+                 "the answer is larger than %.6g MB (raise it with --max-response or "
                  "max_response), or its headers than %d KB",
-                 client->max_body, HL_HTTP_MAX_HEADERS / 1024);
+                 (double)client->max_body / 1048576, HL_HTTP_MAX_HEADERS / 1024);
 }
 
 static void describe(struct hl_call *c, const struct hl_http_answer *a,

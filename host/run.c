@@ -21,8 +21,10 @@ static void on_late(struct hl_timer *t)
 {
     struct halo_run *run = (struct halo_run *)((char *)t - offsetof(struct halo_run, timer));
     run->late++; /* halo_step does the rest: no script runs inside a turn */
-    if (run->late == 1)
-        hl_timer_start(run->host->loop, t, GRACE_MS, on_late);
+    if (run->late > 1)
+        return;
+    run->failed_in_time = run->main->ended && run->main->err != HALO_OK;
+    hl_timer_start(run->host->loop, t, GRACE_MS, on_late); /* takes the place it had */
 }
 
 static int start_timer(struct halo_run *run)
@@ -234,12 +236,14 @@ void hl_run_end(struct halo_run *run)
     run->ended = true;
     run->err = t->err;
     hl_timer_stop(run->host->loop, &run->timer);
-    if (run->late && run->err != HALO_OK) {
+    if (run->late && !run->failed_in_time) {
         run->err = HALO_TIMEOUT;
         if (asprintf(&run->message, HL_RUN_TOO_LONG, run->host->cfg.run_ms) < 0)
             run->message = NULL;
         return;
     }
+    if (run->late)
+        run->begun_ms = hl_loop_now(run->host->loop); /* its error may still be shown */
     hl_runtime_begin(run->host, run); /* metamethods of the script's are called */
     lua_pushcfunction(L, conclude);
     lua_pushlightuserdata(L, t);
@@ -321,6 +325,10 @@ void hl_run_free(struct halo_run *run)
         h->sched->runs = run->next;
     if (run->next)
         run->next->prev = run->prev;
+    /* What needs a finalizer is not freed when Lua runs out of memory, so not left to then;
+     * the second time frees what the first has finalized. */
+    for (int i = 0; i < 2 && h->budget.used > h->budget.limit / 4 && h->budget.limit; i++)
+        lua_gc(h->L, LUA_GCCOLLECT);
     free(run->dir);
     free(run->work_dir);
     free(run->result);

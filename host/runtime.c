@@ -1,5 +1,6 @@
 #include "runtime.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <lauxlib.h>
@@ -33,34 +34,13 @@ static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize)
 
 void hl_push_nomem(lua_State *L)
 {
+    char text[128];
     size_t limit = hl_host(L)->budget.limit;
-    if (limit)
-        lua_pushfstring(L,
-                        "not enough memory: scripts of this host may use %I bytes (raise "
-                        "it with --memory or memory_bytes)",
-                        (LUAI_UACINT)limit);
-    else
-        lua_pushstring(L, halo_strerror(HALO_NOMEM));
-}
-
-static bool room_for(struct halo_host *h, size_t bytes)
-{
-    void *p = allocate(h, NULL, LUA_TUSERDATA, bytes);
-    if (p)
-        allocate(h, p, bytes, 0);
-    return p != NULL;
-}
-
-void hl_runtime_reserve(lua_State *L, size_t bytes, const char *what)
-{
-    struct halo_host *h = hl_host(L);
-    if (room_for(h, bytes))
-        return;
-    lua_gc(L, LUA_GCCOLLECT);
-    if (room_for(h, bytes))
-        return;
-    hl_push_nomem(L);
-    hl_raise(L, HALO_NOMEM, NULL, "%s: %s", what, lua_tostring(L, -1));
+    snprintf(text, sizeof text,
+             "not enough memory: scripts of this host may use %.6g MB (raise it with "
+             "--memory or memory_bytes)",
+             (double)limit / 1048576);
+    lua_pushstring(L, limit ? text : halo_strerror(HALO_NOMEM));
 }
 
 /* ---- computing time ---- */

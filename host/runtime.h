@@ -25,10 +25,6 @@ void hl_runtime_check(lua_State *L);
  * hooks any more, so nothing of the script may run there: not even its closers. */
 bool hl_runtime_hookless(lua_State *co);
 
-/* Makes sure that `bytes` can be allocated for Lua, after a collection if need be; raises
- * kind `nomem` otherwise.                                                       [-0, +0, v] */
-void hl_runtime_reserve(lua_State *L, size_t bytes, const char *what);
-
 /* "not enough memory: ..." with the limit and how to raise it.                  [-0, +1, m] */
 void hl_push_nomem(lua_State *L);
 

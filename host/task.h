@@ -50,6 +50,7 @@ struct halo_run {
     struct hl_timer timer;    /* run_ms */
     int64_t begun_ms;
     int late;      /* 1: run_ms is over, 2: and the time to end in an orderly way as well */
+    bool failed_in_time; /* the main task, before that */
     bool confined; /* it is the script's turn: what a restricted host refuses is refused */
 };
 

@@ -17,7 +17,7 @@ set(LAYERS
   "client   |"
   "watch    |"
   # ------------------------------- nothing before this line includes lua.h
-  "host task sched coroutine runtime libraries world bounded loader embedded bindings | lua openssl cjson jansson microhttpd"
+  "host task sched coroutine runtime libraries world bounded pattern loader embedded bindings | lua openssl cjson jansson microhttpd"
   "halo run | lua")
 
 # These include halo.h and nothing else of ours, but for the program its own header. Everybody may
