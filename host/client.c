@@ -41,6 +41,12 @@ int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base
     return HALO_OK;
 }
 
+void hl_client_charge(struct hl_client *c, struct hl_budget *budget)
+{
+    c->budget = budget;
+    budget->used += sizeof *c;
+}
+
 void hl_client_ref(struct hl_client *c)
 {
     c->refs++;
@@ -50,6 +56,8 @@ void hl_client_unref(struct hl_client *c)
 {
     if (!c || --c->refs > 0)
         return;
+    if (c->budget)
+        c->budget->used -= sizeof *c;
     hl_turns_stop(&c->turns);
     hl_token_free(&c->token);
     hl_http_pool_free(&c->pool);

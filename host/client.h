@@ -48,7 +48,7 @@ struct hl_client {
     unsigned forbidden; /* generation of a token that is known to be good and meets 403 */
     bool told_deprecated;
     size_t max_body;          /* bytes of an answer; HL_MAX_BODY unless set */
-    struct hl_budget *budget; /* what answers count against; may be NULL */
+    struct hl_budget *budget; /* what answers, and the client itself, count against, or NULL */
     void (*sent)(void *ud, const struct hl_sent *s); /* may be NULL */
     void (*warn)(void *ud, const char *text);        /* may be NULL */
     void *ud;
@@ -101,6 +101,7 @@ int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base
                   const char *client_id, const char *client_secret, int per_minute,
                   char *why, size_t room);
 void hl_client_ref(struct hl_client *c);
+void hl_client_charge(struct hl_client *c, struct hl_budget *budget); /* once */
 void hl_client_unref(
     struct hl_client *c); /* with the last one gone no call may be under way */
 

@@ -97,7 +97,7 @@ static void text_only(lua_State *L, const char *name, int mode)
  * handled: Lua calls the handler with hooks off, so that it might never return. */
 static int handle(lua_State *L)
 {
-    if (lua_gethookcount(L) == 1)
+    if (hl_runtime_stopped(L))
         return 1;
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_insert(L, 1);

@@ -12,6 +12,8 @@
  * on long strings. */
 enum { HOOK_INSTRUCTIONS = 1000 };
 
+enum { GC_STEP_KB = 64 };
+
 /* ---- memory ---- */
 
 static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize)
@@ -100,13 +102,17 @@ void hl_runtime_check(lua_State *L)
         raise_overdue(L);
 }
 
-bool hl_runtime_hookless(lua_State *co)
+bool hl_runtime_stopped(lua_State *L)
 {
-    return lua_status(co) > LUA_YIELD && lua_gethookcount(co) == 1;
+    return lua_gethook(L) == on_hook && lua_gethookcount(L) == 1;
 }
 
 void hl_runtime_begin(struct halo_host *h, const struct halo_run *run)
 {
+    /* Near the limit Lua's own pace may begin a collection only beyond it; then nothing that
+     * needs a finalizer is freed any more. */
+    if (h->budget.limit && h->budget.used > h->budget.limit / 2)
+        lua_gc(h->L, LUA_GCSTEP, GC_STEP_KB);
     int64_t until = h->cfg.compute_ms > 0 ? hl_loop_now(h->loop) + h->cfg.compute_ms : 0;
     int64_t end = hl_run_end_ms(run);
     h->runtime->compute_until = end > 0 && (until == 0 || end < until) ? end : until;

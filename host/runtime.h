@@ -21,9 +21,10 @@ void hl_runtime_end(struct halo_host *h);
 /* For C code that loops for a script: raises when its time is over.             [-0, +0, v] */
 void hl_runtime_check(lua_State *L);
 
-/* Whether a thread died by an error that the hook raised in it. In such a thread Lua calls no
- * hooks any more, so nothing of the script may run there: not even its closers. */
-bool hl_runtime_hookless(lua_State *co);
+/* Whether the hook has raised an error in a thread. While Lua looks for a handler of it, and
+ * for ever when the thread died of it, Lua calls no hooks there, so nothing of the script may
+ * run: neither the handler, nor closers. */
+bool hl_runtime_stopped(lua_State *L);
 
 /* "not enough memory: ..." with the limit and how to raise it.                  [-0, +1, m] */
 void hl_push_nomem(lua_State *L);
