@@ -1,9 +1,12 @@
-/* Runs hostile scripts one after another in one host, and a harmless one after each. A case is
+/* Runs hostile scripts one after another, and a harmless one after each, in three hosts: one with
+ * little time to compute, for the scripts that must end by that; one whose runs may last a short
+ * time only, for those; and one with much of both, for all others, so that a slow machine
+ * changes nothing. A case is
  *
  *     === kind: text in the message | name
  *     Lua
  *
- * kind: how it must end ("ok": with the result true). Names on the command line pick cases. */
+ * kind: how it must end ("ok": with the result true); "quick" before it: with little time. Names on the command line pick cases. */
 #include <halo.h>
 
 #include <signal.h>
@@ -75,14 +78,14 @@ static void harmless(halo_host *h)
 {
     static const char CODE[] =
         "local task, json, fs = require 'task', require 'json', require 'fs'\n"
-        "fs.write('./work/file', json.encode { a = { 1, 2, 3 } })\n"
-        "local doubled = task.all(json.decode(fs.read './work/file').a, function(n)\n"
+        "local doubled = task.all(json.decode '{\"a\":[1,2,3]}'.a, function(n)\n"
         "    task.sleep(0)\n"
         "    return 2 * n\n"
         "end)\n"
         "table.sort(doubled, function(a, b) return a > b end)\n"
         "return table.concat(doubled, ' ') == '6 4 2' and ('x'):rep(3):gsub('x', 'y') == 'yyy'\n"
         "    and pcall(error) == false and #tostring(print) > 0 and select('#', 1, 2) == 2\n"
+        "    and fs.stat('work').type == 'directory'\n"
         "    and _G.left_behind == nil and string.left_behind == nil";
     halo_run *r = run(h, "harmless", CODE);
     expect(r, HALO_OK, "");
@@ -106,34 +109,34 @@ static bool picked(char **names, const char *name)
 }
 
 /* One case: its head, and its code up to the next. */
-static void one(halo_host *h, char *head, const char *code, char **names)
+static bool one(halo_host *h, const char *kind, char *head, const char *code, char **names)
 {
     char *bar = strchr(head, '|'), *colon = strchr(head, ':');
     if (!bar) {
         fail("no name", head);
-        return;
+        return false;
     }
     running = bar + 2;
     bar[-1] = '\0';
     const char *text = colon && colon < bar ? colon + 2 : "";
-    if (!picked(names, running))
-        return;
+    bool quick = strncmp(head, "quick ", 6) == 0;
+    head += quick ? 6 : 0;
+    size_t len = strcspn(head, ":");
+    bool fits = quick ? strcmp(kind, "compute") == 0
+                      : strlen(kind) == len && memcmp(kind, head, len) == 0;
+    bool special = quick || strncmp(head, "compute", 7) == 0 || strncmp(head, "timeout", 7) == 0;
+    if (!picked(names, running) || (*kind ? !fits : special))
+        return false;
     double before = seconds();
     alarm(LONGEST_S);
     halo_run *r = run(h, "hostile", code);
-    expect(r, number_of(head, strcspn(head, ":")), text);
+    expect(r, number_of(head, len), text);
     halo_release(r);
     if (getenv("HALO_TIMES"))
         printf("%6.2f s  %s\n", seconds() - before, running);
     harmless(h);
-    if (getenv("HALO_TIMES")) {
-        r = run(h, "memory", "collectgarbage() return collectgarbage('count')");
-        const char *json = "";
-        halo_result(r, &json, NULL);
-        printf("      %s KB\n", json ? json : halo_message(r));
-        halo_release(r);
-    }
     alarm(0);
+    return true;
 }
 
 static char *read_all(const char *path)
@@ -148,7 +151,8 @@ static char *read_all(const char *path)
     return text;
 }
 
-static void run_file(const char *path, char **names, const halo_config *cfg)
+/* Those that must end by `kind`; "": by anything but compute and timeout. Returns how many. */
+static int run_file(const char *path, const char *kind, char **names, const halo_config *cfg)
 {
     static const char MARK[] = "\n=== ";
     halo_host *h;
@@ -156,21 +160,21 @@ static void run_file(const char *path, char **names, const halo_config *cfg)
     int err = halo_open(&h, cfg), count = 0;
     if (err != HALO_OK) {
         fail("halo_open", halo_strerror(err));
-        return;
+        return 0;
     }
-    for (char *at = strstr(text, MARK), *next; at; at = next, count++) {
+    for (char *at = strstr(text, MARK), *next; at; at = next) {
         char *head = at + sizeof MARK - 1, *line = strchr(head, '\n');
         *line = '\0';
         next = strstr(line + 1, MARK);
         if (next)
             *next = '\0';
-        one(h, head, line + 1, names);
+        count += one(h, kind, head, line + 1, names);
     }
     alarm(LONGEST_S);
     running = "halo_close";
     halo_close(h);
-    printf("%d scripts of %s\n", count, strrchr(path, '/') + 1);
     free(text);
+    return count;
 }
 
 int main(int argc, char **argv)
@@ -184,14 +188,19 @@ int main(int argc, char **argv)
     cfg.restricted = strstr(argv[1], "restricted") != NULL;
     cfg.work_dir = "work";
     cfg.memory_bytes = 32 * 1024 * 1024;
-    const char *slow = getenv("HALO_SLOW"); /* so many times, as under valgrind */
-    int slower = slow ? atoi(slow) : 1;
-    cfg.compute_ms = 300 * slower;
-    cfg.run_ms = 1500 * slower;
     cfg.max_tasks = 200;
     cfg.max_files = 8;
     cfg.effect = HALO_READ;
-    run_file(argv[1], argv + 2, &cfg);
+    cfg.compute_ms = 20 * 1000;
+    cfg.run_ms = 1000 * LONGEST_S;
+    int count = run_file(argv[1], "", argv + 2, &cfg);
+    cfg.compute_ms = 300;
+    cfg.run_ms = 4000;
+    count += run_file(argv[1], "compute", argv + 2, &cfg);
+    cfg.compute_ms = 20 * 1000;
+    cfg.run_ms = 1500;
+    count += run_file(argv[1], "timeout", argv + 2, &cfg);
+    printf("%d scripts\n", count);
     if (failures == 0 && execlp("rm", "rm", "-rf", dir, NULL) != 0)
         return 2;
     printf("%d failed; see %s\n", failures, dir);
