@@ -226,14 +226,14 @@ static int l_move(lua_State *L)
     int err = hl_fs_move(from, to);
     if (err == HALO_OK)
         return 0;
-    return raise(L, err, "move to",
-                 errno == ENOENT && access(from, F_OK) != 0 ? 1 : 2);
+    return raise(L, err, "move to", errno == ENOENT && access(from, F_OK) != 0 ? 1 : 2);
 }
 
 /* fs.copy(from, to): never overwrites                                      [-2, +0, v] */
 static int l_copy(lua_State *L)
 {
-    const char *from = hl_check_path(L, 1, HL_EXISTING), *to = hl_check_path(L, 2, HL_NAME);
+    const char *from = hl_check_path(L, 1, HL_EXISTING),
+               *to = hl_check_path(L, 2, HL_NAME);
     int err = hl_fs_copy(from, to);
     return err == HALO_OK ? 0 : raise(L, err, "copy to", 2);
 }
@@ -379,11 +379,12 @@ static void make_lock_type(lua_State *L)
 int hl_open_fs(lua_State *L)
 {
     static const luaL_Reg FUNCTIONS[] = {
-        { "read", l_read },     { "head", l_head }, { "write", l_write },   { "append", l_append },
-        { "mkdir", l_mkdir },   { "stat", l_stat },     { "list", l_list },
-        { "sha256", l_sha256 }, { "move", l_move },     { "copy", l_copy },
-        { "remove", l_remove }, { "sync", l_sync },     { "tempdir", l_tempdir },
-        { "lock", l_lock },     { "locked", l_locked }, { NULL, NULL },
+        { "read", l_read },       { "head", l_head },     { "write", l_write },
+        { "append", l_append },   { "mkdir", l_mkdir },   { "stat", l_stat },
+        { "list", l_list },       { "sha256", l_sha256 }, { "move", l_move },
+        { "copy", l_copy },       { "remove", l_remove }, { "sync", l_sync },
+        { "tempdir", l_tempdir }, { "lock", l_lock },     { "locked", l_locked },
+        { NULL, NULL },
     };
     make_lock_type(L);
     luaL_newlib(L, FUNCTIONS);

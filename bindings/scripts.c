@@ -98,14 +98,12 @@ static int l_options(lua_State *L)
 
 int hl_open_halo(lua_State *L)
 {
-    static const luaL_Reg MODULE[] = { { "scripts", l_scripts },
-                                       { "bundled", l_bundled },
-                                       { "folder", l_folder },
-                                       { "effect", l_effect },
-                                       { "work_dir", l_work_dir },
-                                       { "globals", l_globals },
-                                       { "options", l_options },
-                                       { NULL, NULL } };
+    static const luaL_Reg MODULE[] = {
+        { "scripts", l_scripts },   { "bundled", l_bundled },
+        { "folder", l_folder },     { "effect", l_effect },
+        { "work_dir", l_work_dir }, { "globals", l_globals },
+        { "options", l_options },   { NULL, NULL }
+    };
     luaL_newlib(L, MODULE);
     lua_pushliteral(L, HALO_VERSION);
     lua_setfield(L, -2, "version");

@@ -41,12 +41,6 @@ int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base
     return HALO_OK;
 }
 
-void hl_client_charge(struct hl_client *c, struct hl_budget *budget)
-{
-    c->budget = budget;
-    budget->used += sizeof *c;
-}
-
 void hl_client_ref(struct hl_client *c)
 {
     c->refs++;

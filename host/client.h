@@ -47,8 +47,9 @@ struct hl_client {
     unsigned accepted_next;
     unsigned forbidden; /* generation of a token that is known to be good and meets 403 */
     bool told_deprecated;
-    size_t max_body;          /* bytes of an answer; HL_MAX_BODY unless set */
-    struct hl_budget *budget; /* what answers, and the client itself, count against, or NULL */
+    size_t max_body; /* bytes of an answer; HL_MAX_BODY unless set */
+    struct hl_budget
+        *budget; /* what answers, and the client itself, count against, or NULL */
     void (*sent)(void *ud, const struct hl_sent *s); /* may be NULL */
     void (*warn)(void *ud, const char *text);        /* may be NULL */
     void *ud;
@@ -66,8 +67,8 @@ enum hl_call_state {
 /* One call; embedded in its owner, zero-initialised, then filled in down to the line. */
 struct hl_call {
     enum hl_method method;
-    int effect; /* enum halo_effect */
-    char *path; /* "/v1/instances/3fa29c1e?x=y"; malloc'ed, the call's */
+    int effect;       /* enum halo_effect */
+    char *path;       /* "/v1/instances/3fa29c1e?x=y"; malloc'ed, the call's */
     const char *body; /* borrowed until the call ends; NULL: none */
     size_t body_len;
     const char *transient; /* status the instance goes through when this is accepted, or
@@ -101,7 +102,11 @@ int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base
                   const char *client_id, const char *client_secret, int per_minute,
                   char *why, size_t room);
 void hl_client_ref(struct hl_client *c);
-void hl_client_charge(struct hl_client *c, struct hl_budget *budget); /* once */
+static inline void hl_client_charge(struct hl_client *c, struct hl_budget *budget)
+{
+    c->budget = budget; /* once */
+    budget->used += sizeof *c;
+}
 void hl_client_unref(
     struct hl_client *c); /* with the last one gone no call may be under way */
 

@@ -114,8 +114,7 @@ static int wrap_result(lua_State *L, lua_State *co, int values)
         return values;
     int status = lua_status(co);
     if (status != LUA_OK && status != LUA_YIELD && !hl_runtime_stopped(co) &&
-        lua_resetthread(co) != LUA_OK &&
-        lua_gettop(co) > 0) {
+        lua_resetthread(co) != LUA_OK && lua_gettop(co) > 0) {
         lua_pop(L, 1);
         lua_xmove(co, L, 1);
     }

@@ -44,8 +44,7 @@ static int copy_strings(halo_config *cfg)
 }
 
 /* Whether the caller's struct, perhaps of an older version, has the field. */
-#define HAS(cfg, field)                                                                  \
-    ((cfg)->size >= offsetof(halo_config, field) + sizeof(cfg)->field)
+#define HAS(cfg, field) ((cfg)->size >= offsetof(halo_config, field) + sizeof(cfg)->field)
 
 static void set_defaults(halo_config *cfg)
 {

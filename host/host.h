@@ -22,8 +22,8 @@ struct halo_host {
     struct hl_budget budget; /* memory_bytes: Lua's, answers, files read */
     int files;               /* descriptors that scripts hold, for max_files */
     struct hl_root root;     /* work_dir, when restricted; opened on first use */
-    bool in_callback;       /* guards against re-entry */
-    _Atomic int interrupts; /* asked for by halo_interrupt; handled at the next turn */
+    bool in_callback;        /* guards against re-entry */
+    _Atomic int interrupts;  /* asked for by halo_interrupt; handled at the next turn */
     int interrupts_seen;
 };
 

@@ -30,10 +30,10 @@ struct hl_http_request {
 
 struct hl_http_answer {
     enum hl_net net;
-    int status; /* 0 when no answer came */
-    bool sent;  /* at least the head of the request went out */
-    struct hl_buf body; /* too_big: the answer was larger than max_body */
-    bool no_memory;     /* for the body */
+    int status;             /* 0 when no answer came */
+    bool sent;              /* at least the head of the request went out */
+    struct hl_buf body;     /* too_big: the answer was larger than max_body */
+    bool no_memory;         /* for the body */
     int64_t retry_after_ms; /* -1: not given */
     char request_id[96];
     char deprecated[64]; /* X-Tyk-Api-Expires */

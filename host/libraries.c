@@ -184,7 +184,8 @@ void hl_open_libraries(lua_State *L)
     text_only(L, "load", 3);
     lua_pushcfunction(L, l_xpcall);
     lua_setglobal(L, "xpcall");
-    remove_fields(L, "os", (const char *const[]){ "setlocale", NULL }); /* the process's */
+    remove_fields(L, "os",
+                  (const char *const[]){ "setlocale", NULL }); /* the process's */
     if (hl_host(L)->cfg.restricted) {
         remove_fields(
             L, "_G",

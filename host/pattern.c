@@ -84,8 +84,8 @@ static void read_escape(struct reader *r, struct hl_item *item)
 static void read_item(struct reader *r, struct hl_item *item)
 {
     char c = *r->p++;
-    memset(item, 0, sizeof *item);
-    item->a = c;
+    static const char NONE[] = "";
+    *item = (struct hl_item){ .a = c, .set = NONE, .set_end = NONE };
     if (c == '(') {
         bool place = r->p < r->end && *r->p == ')';
         r->p += place;
@@ -223,7 +223,7 @@ static const char *match(struct hl_match *m, const char *s, const struct hl_item
 static const char *match_repeated(struct hl_match *m, const char *s,
                                   const struct hl_item *item)
 {
-    size_t work = item->set ? (size_t)(item->set_end - item->set) + 1 : 1;
+    size_t work = (size_t)(item->set_end - item->set) + 1;
     ptrdiff_t n = 0, least = item->repeat == '+';
     if (item->repeat == '-') {
         for (;; s++) {
@@ -312,7 +312,7 @@ static const char *match_items(struct hl_match *m, const char *s,
                                const struct hl_item *item)
 {
     for (; s && item < m->items + m->count; item++) {
-        count_work(m, item->set ? (size_t)(item->set_end - item->set) : 1);
+        count_work(m, (size_t)(item->set_end - item->set));
         switch (item->kind) {
         case GROUP:
         case PLACE:

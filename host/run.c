@@ -19,7 +19,8 @@ enum { GRACE_MS = 2000 };
 
 static void on_late(struct hl_timer *t)
 {
-    struct halo_run *run = (struct halo_run *)((char *)t - offsetof(struct halo_run, timer));
+    struct halo_run *run =
+        (struct halo_run *)((char *)t - offsetof(struct halo_run, timer));
     run->late++; /* halo_step does the rest: no script runs inside a turn */
     if (run->late > 1)
         return;
@@ -31,8 +32,9 @@ static int start_timer(struct halo_run *run)
 {
     struct halo_host *h = run->host;
     run->begun_ms = hl_loop_now(h->loop);
-    return h->cfg.run_ms > 0 ? hl_timer_start(h->loop, &run->timer, h->cfg.run_ms, on_late)
-                             : HALO_OK;
+    return h->cfg.run_ms > 0
+               ? hl_timer_start(h->loop, &run->timer, h->cfg.run_ms, on_late)
+               : HALO_OK;
 }
 
 void hl_run_check_time(struct halo_run *run)

@@ -18,7 +18,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LONGEST_S = 120 }; /* for one case, also under valgrind: only an endless one needs it */
+enum {
+    LONGEST_S = 120
+}; /* for one case, also under valgrind: only an endless one needs it */
 
 static int failures;
 static const char *running = "";
@@ -42,7 +44,7 @@ static void on_alarm(int number)
 
 static int number_of(const char *kind, size_t len)
 {
-#define X(name, number, text, exit_code, meaning)          \
+#define X(name, number, text, exit_code, meaning)            \
     if (strlen(text) == len && memcmp(text, kind, len) == 0) \
         return number;
     HALO_ERRORS(X)
@@ -83,8 +85,10 @@ static void harmless(halo_host *h)
         "    return 2 * n\n"
         "end)\n"
         "table.sort(doubled, function(a, b) return a > b end)\n"
-        "return table.concat(doubled, ' ') == '6 4 2' and ('x'):rep(3):gsub('x', 'y') == 'yyy'\n"
-        "    and pcall(error) == false and #tostring(print) > 0 and select('#', 1, 2) == 2\n"
+        "return table.concat(doubled, ' ') == '6 4 2' and ('x'):rep(3):gsub('x', 'y') == "
+        "'yyy'\n"
+        "    and pcall(error) == false and #tostring(print) > 0 and select('#', 1, 2) == "
+        "2\n"
         "    and fs.stat('work').type == 'directory'\n"
         "    and _G.left_behind == nil and string.left_behind == nil";
     halo_run *r = run(h, "harmless", CODE);
@@ -109,7 +113,8 @@ static bool picked(char **names, const char *name)
 }
 
 /* One case: its head, and its code up to the next. */
-static bool one(halo_host *h, const char *kind, char *head, const char *code, char **names)
+static bool one(halo_host *h, const char *kind, char *head, const char *code,
+                char **names)
 {
     char *bar = strchr(head, '|'), *colon = strchr(head, ':');
     if (!bar) {
@@ -124,7 +129,8 @@ static bool one(halo_host *h, const char *kind, char *head, const char *code, ch
     size_t len = strcspn(head, ":");
     bool fits = quick ? strcmp(kind, "compute") == 0
                       : strlen(kind) == len && memcmp(kind, head, len) == 0;
-    bool special = quick || strncmp(head, "compute", 7) == 0 || strncmp(head, "timeout", 7) == 0;
+    bool special =
+        quick || strncmp(head, "compute", 7) == 0 || strncmp(head, "timeout", 7) == 0;
     if (!picked(names, running) || (*kind ? !fits : special))
         return false;
     double before = seconds();
@@ -152,7 +158,8 @@ static char *read_all(const char *path)
 }
 
 /* Those that must end by `kind`; "": by anything but compute and timeout. Returns how many. */
-static int run_file(const char *path, const char *kind, char **names, const halo_config *cfg)
+static int run_file(const char *path, const char *kind, char **names,
+                    const halo_config *cfg)
 {
     static const char MARK[] = "\n=== ";
     halo_host *h;

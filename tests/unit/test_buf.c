@@ -81,7 +81,8 @@ static void test_budget(void **state)
     a.budget = b.budget = &budget;
     CHECK_EQ("fits", hl_buf_append(&a, text, sizeof text), HALO_OK);
     CHECK_EQ("its memory counts", budget.used, a.cap);
-    CHECK_EQ("the other's does not fit", hl_buf_append(&b, text, sizeof text), HALO_NOMEM);
+    CHECK_EQ("the other's does not fit", hl_buf_append(&b, text, sizeof text),
+             HALO_NOMEM);
     CHECK_EQ("and not because of its own limit", b.too_big, false);
     CHECK_EQ("less does", hl_buf_append(&b, text, 200), HALO_OK);
     CHECK_EQ("both count", budget.used, a.cap + b.cap);
