@@ -163,8 +163,10 @@ static struct hl_client *new_client(lua_State *L, const struct wish *w)
         hl_raise(L, HALO_DENIED, "auth", "%s", not );
     int err = make_client(h, w, &profile, &client, why, sizeof why);
     hl_profile_free(&profile);
-    if (err != HALO_OK)
+    if (err != HALO_OK || !client) {
         hl_raise(L, err, "auth", "%s", *why ? why : halo_strerror(err));
+        return NULL;
+    }
     hl_client_charge(client, &h->budget);
     if (h->cfg.max_response > 0)
         client->max_body = h->cfg.max_response;
