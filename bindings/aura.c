@@ -9,10 +9,7 @@
 #include "task.h"
 
 #define CALL "aura.call"
-enum {
-    ARGS = 5,
-    SELF = ARGS + 1
-}; /* most arguments of a primitive; where its userdata stands */
+enum { SELF = HL_ARG_CALL, MAX_PATH = 2048 };
 
 /* ---- effects ---- */
 
@@ -175,8 +172,8 @@ static int ask_then_begin(lua_State *L)
 static struct call *new_call(lua_State *L, const struct endpoint *e, int *first)
 {
     *first = hl_is_client(L, 1) ? 2 : 1;
-    lua_settop(L, ARGS);
-    struct call *u = lua_newuserdatauv(L, sizeof *u, 0);
+    lua_settop(L, HL_ARG_MAX);
+    struct call *u = lua_newuserdatauv(L, sizeof *u, 1);
     memset(u, 0, sizeof *u);
     luaL_setmetatable(L, CALL);
     lua_toclose(L, -1);
@@ -224,7 +221,7 @@ static int l_request(lua_State *L)
     size_t len;
     const char *path = luaL_checklstring(L, first + 1, &len);
     size_t end = strcspn(path, "?"); /* one spelling only: the effect is found by it */
-    bool good = end > 1 && path[0] == '/' && path[end - 1] != '/' &&
+    bool good = len <= MAX_PATH && end > 1 && path[0] == '/' && path[end - 1] != '/' &&
                 strlen(path) == len && !strstr(path, "..") && !strstr(path, "//") &&
                 !memchr(path, '%', end);
     for (size_t i = 0; i < len; i++)
@@ -233,7 +230,8 @@ static int l_request(lua_State *L)
     if (!good)
         hl_raise(L, HALO_USAGE, "request",
                  "not a path such as /v1/instances: it begins with one '/', and holds no "
-                 "blank, '%%', '..' or '//'");
+                 "blank, '%%', '..' or '//', and no more than %d characters",
+                 (int)MAX_PATH);
     const struct endpoint *known = hl_endpoint_of(c->method, path);
     c->effect = known                    ? known->effect
                 : c->method == HL_GET    ? HALO_READ
@@ -248,12 +246,7 @@ static int l_request(lua_State *L)
         return hl_raise(L, HALO_NOMEM, "request", "%s", halo_strerror(HALO_NOMEM));
     if (!lua_isnoneornil(L, first + 2)) {
         hl_json_encode(L, first + 2, false);
-        const char *text = lua_tolstring(L, -1, &c->body_len);
-        c->body = malloc(c->body_len + 1);
-        if (!c->body)
-            return hl_raise(L, HALO_NOMEM, "request", "%s", halo_strerror(HALO_NOMEM));
-        memcpy(c->body, text, c->body_len + 1);
-        lua_pop(L, 1);
+        hl_arg_keep_body(L, c);
     }
     hl_arg_options(L, "request", first + 3, c);
     return ask_then_begin(L);

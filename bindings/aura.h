@@ -20,6 +20,12 @@ const char *hl_arg_id(lua_State *L, int arg, const char *op, const char *what);
  * the number of the argument after them. */
 int hl_arg_path(lua_State *L, const struct endpoint *e, int first, struct hl_call *c);
 
+/* Where the userdata of a call stands, above its arguments; its uservalue is the body. */
+enum { HL_ARG_MAX = 5, HL_ARG_CALL = HL_ARG_MAX + 1 };
+
+/* Makes the string on top the body of the call; Lua's memory, so that it counts.  [-1, +0, m] */
+void hl_arg_keep_body(lua_State *L, struct hl_call *c);
+
 /* Builds c->body from the table at arg. */
 void hl_arg_body(lua_State *L, const struct endpoint *e, int arg, struct hl_call *c);
 

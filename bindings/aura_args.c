@@ -209,6 +209,12 @@ static char *own(lua_State *L, const char *op, const char *text, size_t len)
     return copy;
 }
 
+void hl_arg_keep_body(lua_State *L, struct hl_call *c)
+{
+    c->body = lua_tolstring(L, -1, &c->body_len);
+    lua_setiuservalue(L, HL_ARG_CALL, 1);
+}
+
 void hl_arg_body(lua_State *L, const struct endpoint *e, int arg, struct hl_call *c)
 {
     push_fields(L, e, arg);
@@ -217,9 +223,8 @@ void hl_arg_body(lua_State *L, const struct endpoint *e, int arg, struct hl_call
         hl_raise(L, HALO_USAGE, e->name, "nothing to change: the table is empty");
     lua_settop(L, lua_gettop(L) - (e->method == HL_PATCH ? 2 : 1));
     hl_json_encode(L, -1, false);
-    const char *text = lua_tolstring(L, -1, &c->body_len);
-    c->body = own(L, e->name, text, c->body_len);
-    lua_pop(L, 2);
+    hl_arg_keep_body(L, c);
+    lua_pop(L, 1);
 }
 
 /* Appends what the table at arg says of the query to the path on top. */

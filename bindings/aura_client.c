@@ -7,6 +7,7 @@
 
 #include "aura.h"
 #include "profile.h"
+#include "runtime.h"
 
 #define CLIENT "aura.client"
 
@@ -154,12 +155,23 @@ static struct hl_client *new_client(lua_State *L, const struct wish *w)
     struct hl_profile profile = { 0 };
     char why[512] = "";
     const char *not = forbidden(h, w);
+    if (!hl_budget_has(&h->budget, sizeof *client))
+        lua_gc(L, LUA_GCCOLLECT); /* lets go of clients that nobody holds */
+    if (!hl_budget_has(&h->budget, sizeof *client)) {
+        hl_push_nomem(L);
+        hl_raise(L, HALO_NOMEM, "auth", "%s", lua_tostring(L, -1));
+    }
     if (not )
         hl_raise(L, HALO_DENIED, "auth", "%s", not );
     int err = make_client(h, w, &profile, &client, why, sizeof why);
     hl_profile_free(&profile);
-    if (err != HALO_OK)
+    if (err != HALO_OK || !client) {
         hl_raise(L, err, "auth", "%s", *why ? why : halo_strerror(err));
+        return NULL;
+    }
+    hl_client_charge(client, &h->budget);
+    if (h->cfg.max_response > 0)
+        client->max_body = h->cfg.max_response;
     client->sent = on_sent;
     client->warn = on_warn;
     client->ud = h;

@@ -151,6 +151,9 @@ int hl_error_number(lua_State *L, int idx)
             lua_pop(L, 1);
         }
     }
+    if (lua_type(L, idx) == LUA_TSTRING && /* Lua's own, perhaps raised again */
+        strcmp(lua_tostring(L, idx), "not enough memory") == 0)
+        return HALO_NOMEM;
     return err != HALO_OK ? err : HALO_SCRIPT;
 }
 

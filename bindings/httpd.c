@@ -18,6 +18,7 @@ static int l_listen(lua_State *L)
 
 #include "host.h"
 #include "httpd.h"
+#include "runtime.h"
 
 #define SERVER "halo.httpd.server"
 #define NEXT "halo.httpd.next"
@@ -248,6 +249,7 @@ static struct sockaddr_in check_address(lua_State *L)
 /* httpd.listen{port=0, address="127.0.0.1"} -> server                      [-1, +1, v] */
 static int l_listen(lua_State *L)
 {
+    hl_check_unrestricted(L, "httpd.listen");
     struct sockaddr_in to = check_address(L);
     struct hl_server *s = lua_newuserdatauv(L, sizeof *s, 0);
     memset(s, 0, sizeof *s);

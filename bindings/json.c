@@ -11,7 +11,10 @@ static const char DECODE, EMPTY;
 
 void hl_json_array_mark(lua_State *L)
 {
-    luaL_newmetatable(L, HL_JSON_ARRAY);
+    if (luaL_newmetatable(L, HL_JSON_ARRAY)) {
+        lua_pushliteral(L, HL_JSON_ARRAY); /* scripts may look, not touch */
+        lua_setfield(L, -2, "__metatable");
+    }
 }
 
 /* cjson[name](value) for one of its settings; cjson on top.                [-0, +0, e] */
@@ -178,11 +181,43 @@ static void settle(lua_State *L, bool keep_null)
     lua_setmetatable(L, t);
 }
 
+/* Makes sure that cjson does not run out of Lua's memory: it would lose the buffer it has of
+ * the C library's. Counts what a text of this kind can cost at most (bytes, Lua 5.4 on 64 bits):
+ * copies of the text and buffers twice as long; a table and its first element; a key or element
+ * in a table that is grown by doubling; a string besides its bytes. */
+static void reserve(lua_State *L, const char *text, size_t len)
+{
+    enum { COPIES = 6, TABLE = 160, ELEMENT = 80, STRING = 48, MARK = 160, BASE = 4096 };
+    size_t tables = 0, elements = 0, quotes = 0, arrays = 0;
+    for (const char *p = text, *end = text + len; p < end; p++) {
+        tables += *p == '[' || *p == '{';
+        arrays += *p == '[';
+        elements += *p == ',';
+        quotes += *p == '"';
+    }
+    if (!has_empty_array(text, len))
+        arrays = 0;
+    size_t most = BASE + COPIES * len + TABLE * tables + ELEMENT * elements +
+                  STRING * (quotes / 2) + MARK * arrays;
+    void *ud;
+    lua_Alloc allocate = lua_getallocf(L, &ud);
+    void *room = allocate(ud, NULL, LUA_TUSERDATA, most);
+    if (room) {
+        allocate(ud, room, most, 0);
+        return;
+    }
+    lua_newuserdatauv(L, most, 0); /* after a collection, or raises Lua's memory error */
+    lua_pop(L, 1);                 /* collected as soon as there is need */
+}
+
 /* Pushes what cjson makes of the text, or raises.                          [-0, +1, v] */
 static void parse(lua_State *L, const char *text, size_t len)
 {
     luaL_checkstack(L, 6, "JSON");
+    if (memchr(text, '\0', len)) /* cjson would take what stands before it */
+        hl_raise(L, HALO_INVALID, NULL, "not JSON: a zero byte");
     push_decode(L);
+    reserve(L, text, len);
     if (has_empty_array(text, len))
         push_marked(L, text, len);
     else

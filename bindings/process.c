@@ -14,11 +14,13 @@
 #include "child.h"
 #include "host.h"
 #include "modules.h"
+#include "runtime.h"
 
 #define RUN "halo.process"
 #define OF(type, member, pointer) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 enum { OUTPUT_MAX = 1024 * 1024, ARGS_MAX = 1000, BLOCK = 16 * 1024 };
+enum { FILES = 4 }; /* most descriptors that a running program costs us: pipes, pidfd */
 
 /* A pipe from or to the child. */
 struct stream {
@@ -34,6 +36,7 @@ struct run {
     struct hl_wait wait; /* is first */
     struct hl_child child;
     struct hl_timer timer;
+    struct halo_host *host; /* whose descriptors are counted; NULL: not yet */
     struct hl_loop *loop;
     struct stream in, out, err;
     const char *input; /* what is left of the text for stdin */
@@ -71,6 +74,9 @@ static int l_run_close(lua_State *L)
     struct run *r = luaL_checkudata(L, 1, RUN);
     if (r->loop)
         run_end(r);
+    if (r->host)
+        hl_drop_files(r->host, FILES);
+    r->host = NULL;
     hl_wait_drop(&r->wait);
     hl_buf_reset(&r->out.text);
     hl_buf_reset(&r->err.text);
@@ -250,6 +256,7 @@ static struct run *new_run(lua_State *L)
     r->in.loop = r->out.loop = r->err.loop = r->loop;
     hl_buf_init(&r->out.text, OUTPUT_MAX);
     hl_buf_init(&r->err.text, OUTPUT_MAX);
+    r->out.text.budget = r->err.text.budget = &hl_host(L)->budget;
     lua_toclose(L, -1);
     return r;
 }
@@ -258,6 +265,7 @@ static struct run *new_run(lua_State *L)
  * stderr=} */
 static int l_run(lua_State *L)
 {
+    hl_check_unrestricted(L, "process.run");
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
     lua_getfield(L, 1, "timeout");
@@ -276,6 +284,8 @@ static int l_run(lua_State *L)
     lua_pushvalue(L, 3);
     lua_setiuservalue(L, self, 1);
     hl_answer_show(r->name, sizeof r->name, argv[0], strlen(argv[0]));
+    hl_take_files(L, FILES);
+    r->host = hl_host(L);
     int number = start(r, argv);
     if (number != 0)
         return hl_raise(L, HALO_IO, "process.run", "cannot run %s: %s", r->name,

@@ -5,6 +5,7 @@
 
 #include "modules.h"
 #include "loader.h"
+#include "runtime.h"
 #include "task.h"
 
 /* scripts() -> the names of the bundled scripts, or of those in --scripts     [-0, +1, v]
@@ -30,6 +31,8 @@ static int l_bundled(lua_State *L)
 static int set_path(lua_State *L, struct halo_run *run, char **owned)
 {
     const char *path = luaL_checkstring(L, 1);
+    if (run && run->confined)
+        return hl_raise(L, HALO_DENIED, NULL, "not changed: this host is restricted");
     char *copy = run ? strdup(path) : NULL;
     if (!copy)
         return hl_raise(L, HALO_NOMEM, NULL, "%s", halo_strerror(HALO_NOMEM));
@@ -77,7 +80,18 @@ static int l_effect(lua_State *L)
     return 0;
 }
 
-/* options() -> {dry_run=, work_dir=}                                          [-0, +1, m]
+/* globals() -> those of this run, whose script begins with this               [-0, +1, m]
+ */
+static int l_globals(lua_State *L)
+{
+    struct halo_run *run = hl_run_of(L);
+    if (run)
+        run->confined = run->host->cfg.restricted;
+    hl_push_world(L);
+    return 1;
+}
+
+/* options() -> {dry_run=, work_dir=, restricted=}                                          [-0, +1, m]
  */
 static int l_options(lua_State *L)
 {
@@ -85,6 +99,8 @@ static int l_options(lua_State *L)
     lua_createtable(L, 0, 2);
     lua_pushboolean(L, cfg->dry_run);
     lua_setfield(L, -2, "dry_run");
+    lua_pushboolean(L, cfg->restricted);
+    lua_setfield(L, -2, "restricted");
     struct halo_run *run = hl_run_of(L);
     lua_pushstring(L, run && run->work_dir ? run->work_dir : cfg->work_dir);
     lua_setfield(L, -2, "work_dir");
@@ -93,13 +109,12 @@ static int l_options(lua_State *L)
 
 int hl_open_halo(lua_State *L)
 {
-    static const luaL_Reg MODULE[] = { { "scripts", l_scripts },
-                                       { "bundled", l_bundled },
-                                       { "folder", l_folder },
-                                       { "effect", l_effect },
-                                       { "work_dir", l_work_dir },
-                                       { "options", l_options },
-                                       { NULL, NULL } };
+    static const luaL_Reg MODULE[] = {
+        { "scripts", l_scripts },   { "bundled", l_bundled },
+        { "folder", l_folder },     { "effect", l_effect },
+        { "work_dir", l_work_dir }, { "globals", l_globals },
+        { "options", l_options },   { NULL, NULL }
+    };
     luaL_newlib(L, MODULE);
     lua_pushliteral(L, HALO_VERSION);
     lua_setfield(L, -2, "version");

@@ -75,6 +75,12 @@ static int l_spawn(lua_State *L)
     struct halo_run *run = hl_run_of(L);
     if (!run)
         return hl_raise(L, HALO_USAGE, "task.spawn", "no run to belong to");
+    int max = run->host->cfg.max_tasks;
+    if (max > 0 && run->alive >= max)
+        return hl_raise(L, HALO_DENIED, "task.spawn",
+                        "a run may have %d tasks at a time (raise it with --max-tasks or "
+                        "max_tasks)",
+                        max);
     hl_task_new(L, run, lua_gettop(L) - 1);
     return 1;
 }
@@ -185,6 +191,8 @@ int hl_open_task(lua_State *L)
     luaL_newmetatable(L, HL_TASK);
     luaL_newlib(L, TASK);
     lua_setfield(L, -2, "__index");
+    lua_pushliteral(L, HL_TASK); /* scripts may look, not touch */
+    lua_setfield(L, -2, "__metatable");
     luaL_newlib(L, MODULE);
     return 1;
 }

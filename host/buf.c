@@ -19,9 +19,13 @@ static int grow(struct hl_buf *b, size_t need)
         cap = cap > SIZE_MAX / 2 ? SIZE_MAX : cap * 2;
     if (cap > b->limit)
         cap = b->limit + 1;
+    if (b->budget && !hl_budget_has(b->budget, cap - b->cap))
+        return HALO_NOMEM;
     char *data = realloc(b->data, cap);
     if (!data)
         return HALO_NOMEM;
+    if (b->budget)
+        b->budget->used += cap - b->cap;
     b->data = data;
     b->cap = cap;
     return HALO_OK;
@@ -50,5 +54,7 @@ const char *hl_buf_text(const struct hl_buf *b)
 void hl_buf_reset(struct hl_buf *b)
 {
     free(b->data);
-    hl_buf_init(b, b->limit);
+    if (b->budget)
+        b->budget->used -= b->cap;
+    *b = (struct hl_buf){ .limit = b->limit, .budget = b->budget };
 }

@@ -40,6 +40,7 @@ int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base
     if (!c)
         return HALO_NOMEM;
     c->refs = 1;
+    c->max_body = HL_MAX_BODY;
     c->loop = loop;
     hl_http_pool_init(&c->pool, loop);
     hl_turns_init(&c->turns, loop, per_minute);
@@ -75,6 +76,8 @@ void hl_client_unref(struct hl_client *c)
 {
     if (!c || --c->refs > 0)
         return;
+    if (c->budget)
+        c->budget->used -= sizeof *c;
     hl_turns_stop(&c->turns);
     hl_token_free(&c->token);
     hl_durations_free(&c->durations);
@@ -198,16 +201,35 @@ static void report(struct hl_call *c, const struct hl_http_answer *a)
     }
 }
 
+static void describe_unusable(struct hl_failure *f, const struct hl_client *client)
+{
+    snprintf(f->message, sizeof f->message,
+             "the answer is larger than %.6g MB (raise it with --max-response or "
+             "max_response), or its headers than %d KB",
+             (double)client->max_body / 1048576, HL_HTTP_MAX_HEADERS / 1024);
+}
+
+static void describe_no_memory(struct hl_failure *f, const struct hl_client *client)
+{
+    const struct hl_budget *budget = client->budget;
+    if (budget && budget->limit)
+        snprintf(f->message, sizeof f->message,
+                 "the answer does not fit into what is left of the %.6g MB of memory "
+                 "that this host's scripts may use (raise it with --memory or "
+                 "memory_bytes)",
+                 (double)budget->limit / 1048576);
+    else
+        snprintf(f->message, sizeof f->message, "%s", halo_strerror(HALO_NOMEM));
+}
+
 static void describe(struct hl_call *c, const struct hl_http_answer *a,
                      const struct hl_retry_out *out)
 {
     struct hl_failure *f = &c->failure;
     if (a->net == HL_NET_UNUSABLE)
-        snprintf(f->message, sizeof f->message,
-                 "the answer is larger than %d MB, or its headers than %d KB",
-                 HL_MAX_BODY / 1024 / 1024, HL_HTTP_MAX_HEADERS / 1024);
+        describe_unusable(f, c->client);
     else if (a->net == HL_NET_NOMEM)
-        snprintf(f->message, sizeof f->message, "%s", halo_strerror(HALO_NOMEM));
+        describe_no_memory(f, c->client);
     else if (a->net == HL_NET_ANSWER && a->status >= 300 && a->status < 400)
         snprintf(f->message, sizeof f->message, "the API moved to %s; set AURA_BASE_URL",
                  a->location[0] ? a->location : "an unnamed place");
@@ -337,7 +359,8 @@ static int start_wire(struct hl_call *c)
                                  .secrets = secrets,
                                  .ca_file = client->ca_file,
                                  .timeout_ms = left > 1 ? left : 1,
-                                 .max_body = HL_MAX_BODY };
+                                 .max_body = client->max_body,
+                                 .budget = client->budget };
     c->generation = client->token.generation;
     c->attempts++;
     c->sent_ms = hl_loop_now(client->loop);
@@ -420,7 +443,7 @@ void hl_call_end(struct hl_call *c)
         c->client = NULL;
     }
     free(c->path);
-    free(c->body);
-    c->path = c->body = NULL;
+    c->path = NULL;
+    c->body = NULL;
     hl_buf_reset(&c->answer);
 }

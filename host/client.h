@@ -50,6 +50,9 @@ struct hl_client {
     unsigned accepted_next;
     unsigned forbidden; /* generation of a token that is known to be good and meets 403 */
     bool told_deprecated;
+    size_t max_body; /* bytes of an answer; HL_MAX_BODY unless set */
+    struct hl_budget
+        *budget; /* what answers, and the client itself, count against, or NULL */
     void (*sent)(void *ud, const struct hl_sent *s); /* may be NULL */
     void (*warn)(void *ud, const char *text);        /* may be NULL */
     void *ud;
@@ -67,9 +70,9 @@ enum hl_call_state {
 /* One call; embedded in its owner, zero-initialised, then filled in down to the line. */
 struct hl_call {
     enum hl_method method;
-    int effect; /* enum halo_effect */
-    char *path; /* "/v1/instances/3fa29c1e?x=y"; malloc'ed, the call's */
-    char *body; /* malloc'ed, the call's; NULL: none */
+    int effect;       /* enum halo_effect */
+    char *path;       /* "/v1/instances/3fa29c1e?x=y"; malloc'ed, the call's */
+    const char *body; /* borrowed until the call ends; NULL: none */
     size_t body_len;
     const char *transient; /* status the instance goes through when this is accepted, or
                               NULL; static */
@@ -107,6 +110,11 @@ int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base
  * processes. why: what the user should know, or "". */
 void hl_client_share(struct hl_client *c, char *why, size_t room);
 void hl_client_ref(struct hl_client *c);
+static inline void hl_client_charge(struct hl_client *c, struct hl_budget *budget)
+{
+    c->budget = budget; /* once */
+    budget->used += sizeof *c;
+}
 void hl_client_unref(
     struct hl_client *c); /* with the last one gone no call may be under way */
 

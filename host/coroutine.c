@@ -6,6 +6,7 @@
 #include <lua.h>
 #include <lualib.h>
 
+#include "runtime.h"
 #include "task.h"
 
 /* Registry key of a table: coroutine -> the thread that resumed it, while it runs or
@@ -112,8 +113,8 @@ static int wrap_result(lua_State *L, lua_State *co, int values)
     if (values >= 0)
         return values;
     int status = lua_status(co);
-    if (status != LUA_OK && status != LUA_YIELD && lua_resetthread(co) != LUA_OK &&
-        lua_gettop(co) > 0) {
+    if (status != LUA_OK && status != LUA_YIELD && !hl_runtime_stopped(co) &&
+        lua_resetthread(co) != LUA_OK && lua_gettop(co) > 0) {
         lua_pop(L, 1);
         lua_xmove(co, L, 1);
     }
@@ -156,6 +157,9 @@ static int l_close(lua_State *L)
     luaL_checktype(L, 1, LUA_TTHREAD);
     if (hl_resumer(L, lua_tothread(L, 1)))
         return luaL_error(L, "cannot close a coroutine that is running or waiting");
+    if (lua_status(lua_tothread(L, 1)) > LUA_YIELD &&
+        hl_runtime_stopped(lua_tothread(L, 1)))
+        return luaL_error(L, "cannot close a coroutine that a limit has ended");
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_insert(L, 1);
     lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);

@@ -45,6 +45,22 @@ static int copy_strings(halo_config *cfg)
     return ok ? HALO_OK : HALO_NOMEM;
 }
 
+static void set_defaults(halo_config *cfg)
+{
+    if (cfg->effect == 0)
+        cfg->effect = HALO_DESTROY;
+    if (!cfg->restricted)
+        return;
+    if (cfg->memory_bytes == 0)
+        cfg->memory_bytes = (size_t)64 * 1024 * 1024;
+    if (cfg->compute_ms == 0)
+        cfg->compute_ms = 2000;
+    if (cfg->max_tasks == 0)
+        cfg->max_tasks = 10000;
+    if (cfg->max_files == 0)
+        cfg->max_files = 64;
+}
+
 /* Takes over the fields that both the caller's halo.h and ours know. */
 static int read_config(halo_config *cfg, const halo_config *given)
 {
@@ -59,9 +75,10 @@ static int read_config(halo_config *cfg, const halo_config *given)
     if (given)
         memcpy(cfg, given, size < sizeof *cfg ? size : sizeof *cfg);
     cfg->size = sizeof *cfg;
-    if (cfg->effect == 0)
-        cfg->effect = HALO_DESTROY;
+    set_defaults(cfg);
     bool good = cfg->effect >= HALO_READ && cfg->effect <= HALO_DESTROY &&
+                cfg->compute_ms >= 0 && cfg->run_ms >= 0 && cfg->max_tasks >= 0 &&
+                cfg->max_files >= 0 &&
                 !(cfg->profile && (cfg->client_id || cfg->client_secret));
     return good ? HALO_OK : HALO_USAGE;
 }
@@ -78,6 +95,8 @@ int halo_open(halo_host **out, const halo_config *given)
         return HALO_NOMEM;
     h->cfg = cfg;
     err = copy_strings(&h->cfg);
+    h->budget.limit = h->cfg.memory_bytes;
+    h->root.fd = -1;
     h->loop = hl_loop_new(NULL);
     h->sched = hl_sched_new(h);
     if (!h->loop || !h->sched)
@@ -109,6 +128,7 @@ void halo_close(halo_host *h)
     hl_sched_free(h->sched);
     hl_loop_free(h->loop);
     free_strings(&h->cfg);
+    hl_root_close(&h->root);
     free(h);
 }
 
@@ -210,6 +230,8 @@ void halo_release(halo_run *run)
 
 static void handle_interrupts(halo_host *h)
 {
+    for (struct halo_run *run = h->sched->runs; run; run = run->next)
+        hl_run_check_time(run);
     while (h->interrupts_seen < h->interrupts) {
         h->interrupts_seen++;
         for (struct halo_run *run = h->sched->runs; run; run = run->next)

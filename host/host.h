@@ -5,7 +5,9 @@
 #include <halo.h>
 #include <lua.h>
 
+#include "buf.h"
 #include "loop.h"
+#include "root.h"
 #include "sched.h"
 
 struct hl_client;
@@ -17,8 +19,11 @@ struct halo_host {
     lua_State *L;             /* the main thread of the state; runs no script itself */
     struct hl_sched *sched;   /* NULL: a foreign interpreter's (module.c); waits block */
     struct hl_runtime *runtime;
-    bool in_callback;       /* guards against re-entry */
-    _Atomic int interrupts; /* asked for by halo_interrupt; handled at the next turn */
+    struct hl_budget budget; /* memory_bytes: Lua's, answers, files read */
+    int files;               /* descriptors that scripts hold, for max_files */
+    struct hl_root root;     /* work_dir, when restricted; opened on first use */
+    bool in_callback;        /* guards against re-entry */
+    _Atomic int interrupts;  /* asked for by halo_interrupt; handled at the next turn */
     int interrupts_seen;
 };
 

@@ -328,6 +328,7 @@ int hl_http_start(struct hl_http *h, struct hl_http_pool *pool,
     for (int i = 0; r->secrets && r->secrets[i] && i < HL_HTTP_SECRETS - 1; i++)
         copied = (h->secrets[i] = strdup(r->secrets[i])) != NULL && copied;
     hl_buf_init(&h->answer.body, r->max_body);
+    h->answer.body.budget = r->budget;
     h->transfer.easy = pool->count > 0 ? pool->idle[--pool->count] : curl_easy_init();
     h->transfer.done = on_done;
     if (!h->transfer.easy || !copied) {

@@ -32,13 +32,14 @@ struct hl_http_request {
     const char *ca_file;         /* NULL: the system's store */
     int64_t timeout_ms;          /* for the whole transfer */
     size_t max_body;
+    struct hl_budget *budget; /* of the body's memory; NULL: none */
 };
 
 struct hl_http_answer {
     enum hl_net net;
-    int status; /* 0 when no answer came */
-    bool sent;  /* something of the request went out, and not only to a proxy */
-    struct hl_buf body;
+    int status;         /* 0 when no answer came */
+    bool sent;          /* something of the request went out, and not only to a proxy */
+    struct hl_buf body; /* too_big: the answer was larger than max_body */
     int64_t retry_after_ms; /* -1: not given */
     char request_id[96];
     char deprecated[64]; /* X-Tyk-Api-Expires */

@@ -7,6 +7,7 @@
 
 #include "embedded.h"
 #include "fs.h"
+#include "../bindings/place.h"
 #include "task.h"
 
 enum { MAX_FILE = 4 * 1024 * 1024 };
@@ -39,6 +40,7 @@ static bool push_file(lua_State *L, const char *path)
     struct hl_buf *text =
         lua_newuserdatauv(L, sizeof *text, 0); /* freed whatever fails */
     hl_buf_init(text, MAX_FILE);
+    text->budget = &hl_host(L)->budget;
     lua_createtable(L, 0, 1);
     lua_pushcfunction(L, free_text);
     lua_setfield(L, -2, "__gc");
@@ -153,8 +155,10 @@ int hl_search_beside(lua_State *L)
         lua_pushliteral(L, "no script folder");
         return 1;
     }
-    const char *path = lua_pushfstring(L, "%s/%s.lua", run->dir, name);
-    if (!push_file(L, path)) {
+    const char *path = lua_pushfstring(L, "%s/%s.lua", run->dir, name), *place = path;
+    if (run->confined) /* no symlink leads out of the folder */
+        place = hl_push_place_in(L, run->dir, path);
+    if (!place || !push_file(L, place)) {
         lua_pushfstring(L, "no file '%s'", path);
         return 1;
     }

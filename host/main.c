@@ -1,7 +1,6 @@
-/* The program: options, terminal, signals and the sandbox child, over halo.h alone. */
+/* The program: terminal, signals and the sandbox child, over halo.h alone. */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,24 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <halo.h>
-
-struct options {
-    bool sandbox, yes, dry_run, json, quiet, verbose, no_token_cache;
-    const char *code, *log_path, *stdlib_dir, *scripts_dir, *profile, *ca_file;
-    FILE *log;
-};
+#include "options.h"
 
 static halo_host *running; /* for the signal handler */
 static volatile sig_atomic_t signalled;
-
-static int usage(const char *text, const char *what)
-{
-    fprintf(stderr, "halo: ");
-    fprintf(stderr, text, what);
-    fprintf(stderr, "\n  hint: `halo help` lists options and commands\n");
-    return 2;
-}
 
 /* ---- callbacks ---- */
 
@@ -138,10 +123,10 @@ static pid_t start_sandbox(const struct options *o)
         dup2(out[1], STDOUT_FILENO);
         close(out[0]);
         close(out[1]);
-        if (o->stdlib_dir)
-            setenv("HALO_STDLIB", o->stdlib_dir, 1);
-        if (o->scripts_dir)
-            setenv("HALO_SCRIPTS", o->scripts_dir, 1);
+        if (o->cfg.stdlib_dir)
+            setenv("HALO_STDLIB", o->cfg.stdlib_dir, 1);
+        if (o->cfg.scripts_dir)
+            setenv("HALO_SCRIPTS", o->cfg.scripts_dir, 1);
         char *args[] = { "halo", "--quiet", "sandbox", "--port=0", "--demo", NULL };
         char self[4096]; /* by its path: right also under valgrind */
         ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -174,123 +159,6 @@ static void stop_sandbox(pid_t pid)
         ;
 }
 
-/* ---- options ---- */
-
-/* Takes one of the flags that may stand anywhere; name: without the dashes. */
-static bool take_flag(struct options *o, const char *name)
-{
-    bool *flag = strcmp(name, "yes") == 0       ? &o->yes
-                 : strcmp(name, "dry-run") == 0 ? &o->dry_run
-                 : strcmp(name, "json") == 0    ? &o->json
-                 : strcmp(name, "quiet") == 0   ? &o->quiet
-                                                : NULL;
-    if (flag)
-        *flag = true;
-    return flag != NULL;
-}
-
-/* Removes those flags from argv[from...] up to a "--". */
-static void take_flags(struct options *o, char **argv, int from)
-{
-    int to = from;
-    for (bool literal = false; argv[from]; from++) {
-        literal = literal || strcmp(argv[from], "--") == 0;
-        bool dashes = !literal && strncmp(argv[from], "--", 2) == 0;
-        if (!dashes || !take_flag(o, argv[from] + 2))
-            argv[to++] = argv[from];
-    }
-    argv[to] = NULL;
-}
-
-/* Where the value of one of the others goes. */
-static const char **place_of(struct options *o, const char *name)
-{
-    return strcmp(name, "log") == 0       ? &o->log_path
-           : strcmp(name, "stdlib") == 0  ? &o->stdlib_dir
-           : strcmp(name, "scripts") == 0 ? &o->scripts_dir
-           : strcmp(name, "profile") == 0 ? &o->profile
-                                          : &o->ca_file;
-}
-
-enum { OPT_SANDBOX = 256, OPT_FLAG, OPT_VALUE, OPT_NO_TOKEN_CACHE, OPT_VERSION };
-
-static const struct option LONG[] = { { "sandbox", no_argument, NULL, OPT_SANDBOX },
-                                      { "yes", no_argument, NULL, OPT_FLAG },
-                                      { "dry-run", no_argument, NULL, OPT_FLAG },
-                                      { "json", no_argument, NULL, OPT_FLAG },
-                                      { "quiet", no_argument, NULL, OPT_FLAG },
-                                      { "log", required_argument, NULL, OPT_VALUE },
-                                      { "stdlib", required_argument, NULL, OPT_VALUE },
-                                      { "scripts", required_argument, NULL, OPT_VALUE },
-                                      { "profile", required_argument, NULL, OPT_VALUE },
-                                      { "cacert", required_argument, NULL, OPT_VALUE },
-                                      { "no-token-cache", no_argument, NULL,
-                                        OPT_NO_TOKEN_CACHE },
-                                      { "version", no_argument, NULL, OPT_VERSION },
-                                      { "help", no_argument, NULL, 'h' },
-                                      { NULL, 0, NULL, 0 } };
-
-/* Says which option was probably meant: the one with which it shares the longest
- * beginning. */
-static int unknown_option(const char *word)
-{
-    const char *best = NULL;
-    size_t most = 1;
-    for (const struct option *o = LONG; strncmp(word, "--", 2) == 0 && o->name; o++) {
-        size_t same = 0;
-        while (word[2 + same] && word[2 + same] == o->name[same])
-            same++;
-        if (same > most) {
-            most = same;
-            best = o->name;
-        }
-    }
-    char text[64] = "unknown option %s";
-    if (best)
-        snprintf(text, sizeof text, "unknown option %%s; did you mean --%s?", best);
-    return usage(text, word);
-}
-
-/* Returns the exit code for an immediate end, or -1. */
-static int read_options(struct options *o, int argc, char **argv)
-{
-    int index = 0;
-    opterr = 0;
-    for (int c; (c = getopt_long(argc, argv, "+:e:vh", LONG, &index)) != -1;) {
-        switch (c) {
-        case OPT_SANDBOX:
-            o->sandbox = true;
-            break;
-        case OPT_FLAG:
-            take_flag(o, LONG[index].name);
-            break;
-        case 'v':
-            o->verbose = true;
-            break;
-        case 'e':
-            o->code = optarg;
-            break;
-        case OPT_VALUE:
-            *place_of(o, LONG[index].name) = optarg;
-            break;
-        case OPT_NO_TOKEN_CACHE:
-            o->no_token_cache = true;
-            break;
-        case OPT_VERSION:
-            puts("halo " HALO_VERSION);
-            return 0;
-        case 'h':
-            argv[--optind] = "help";
-            return -1;
-        case ':':
-            return usage("%s needs a value", argv[optind - 1]);
-        default:
-            return unknown_option(argv[optind - 1]);
-        }
-    }
-    return -1;
-}
-
 /* ---- running ---- */
 
 static int start(halo_host *h, const struct options *o, char **words, halo_run **run)
@@ -306,14 +174,9 @@ static int start(halo_host *h, const struct options *o, char **words, halo_run *
 
 static int run_script(struct options *o, char **words)
 {
-    halo_config cfg = HALO_CONFIG_INIT;
-    cfg.stdlib_dir = o->stdlib_dir;
-    cfg.scripts_dir = o->scripts_dir;
-    cfg.dry_run = o->dry_run;
-    cfg.profile = o->profile;
-    cfg.ca_file = o->ca_file;
+    halo_config cfg = o->cfg;
     cfg.no_profiles = o->sandbox; /* also those that the script names */
-    cfg.token_cache = !o->no_token_cache && !o->sandbox; /* that one ends with us */
+    cfg.token_cache = cfg.token_cache && !o->sandbox; /* that one ends with us */
     cfg.ud = o;
     cfg.log = on_log;
     cfg.event = on_event;
@@ -354,14 +217,15 @@ static FILE *open_log(const char *path)
 
 int main(int argc, char **argv)
 {
-    struct options o = { .stdlib_dir = getenv("HALO_STDLIB"),
-                         .scripts_dir = getenv("HALO_SCRIPTS") };
+    struct options o = { .cfg = HALO_CONFIG_INIT };
+    o.cfg.stdlib_dir = getenv("HALO_STDLIB");
+    o.cfg.scripts_dir = getenv("HALO_SCRIPTS");
+    o.cfg.token_cache = 1;
     static char *help[] = { "help", NULL };
     int code = read_options(&o, argc, argv);
     if (code >= 0)
         return code;
-    char **words = argv + optind;
-    take_flags(&o, argv, optind);
+    char **words = o.words;
     if (!o.code && !words[0] && (argc > 1 || o.sandbox))
         return usage("%s what? Name a script, or `run FILE.lua`", "run");
     if (!o.code && !words[0])

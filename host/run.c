@@ -5,11 +5,55 @@
 #include <lauxlib.h>
 
 #include "../bindings/modules.h"
+#include "runtime.h"
 #include "task.h"
 
 /* Registry key of start(), the function of stdlib/script.lua that every run begins with.
  */
 static char START;
+
+/* What an overdue run has to end in an orderly way. */
+enum { GRACE_MS = 2000 };
+
+/* ---- time ---- */
+
+static void on_late(struct hl_timer *t)
+{
+    struct halo_run *run =
+        (struct halo_run *)((char *)t - offsetof(struct halo_run, timer));
+    run->late++; /* halo_step does the rest: no script runs inside a turn */
+    if (run->late > 1)
+        return;
+    run->failed_in_time = run->main->ended && run->main->err != HALO_OK;
+    hl_timer_start(run->host->loop, t, GRACE_MS, on_late); /* takes the place it had */
+}
+
+static int start_timer(struct halo_run *run)
+{
+    struct halo_host *h = run->host;
+    run->begun_ms = hl_loop_now(h->loop);
+    return h->cfg.run_ms > 0
+               ? hl_timer_start(h->loop, &run->timer, h->cfg.run_ms, on_late)
+               : HALO_OK;
+}
+
+void hl_run_check_time(struct halo_run *run)
+{
+    if (run->interrupts < run->late)
+        hl_run_interrupt(run);
+}
+
+int64_t hl_run_end_ms(const struct halo_run *run)
+{
+    int limit = run->host->cfg.run_ms;
+    return limit > 0 ? run->begun_ms + limit + GRACE_MS : 0;
+}
+
+bool hl_run_overdue(const struct halo_run *run)
+{
+    int64_t end = hl_run_end_ms(run);
+    return end > 0 && hl_loop_now(run->host->loop) >= end;
+}
 
 /* ---- starting ---- */
 
@@ -78,11 +122,14 @@ int hl_run_new(struct halo_run **out, struct halo_host *h, const struct hl_start
     lua_pushlightuserdata(h->L, (void *)s);
     lua_pushlightuserdata(h->L, run);
     int status = lua_pcall(h->L, 2, 0, 0);
+    if (status != LUA_OK)
+        lua_pop(h->L, 1);
+    if (status == LUA_OK && start_timer(run) != HALO_OK)
+        status = LUA_ERRMEM;
     if (status == LUA_OK) {
         *out = run;
         return HALO_OK;
     }
-    lua_pop(h->L, 1);
     hl_run_free(run);
     return status == LUA_ERRMEM ? HALO_NOMEM : HALO_USAGE;
 }
@@ -98,7 +145,9 @@ static void push_text(lua_State *L, int idx, int err)
         lua_pop(L, 1);
         plain = false;
     }
-    if (lua_isnil(L, idx))
+    if (err == HALO_NOMEM && !lua_istable(L, idx))
+        hl_push_nomem(L);
+    else if (lua_isnil(L, idx))
         lua_pushstring(
             L, halo_strerror(err)); /* raised as nil, or lost for want of memory */
     else if (!plain)
@@ -210,7 +259,7 @@ static int conclude(lua_State *L)
 /* Pops the text on top into memory of its own; NULL when there is none. */
 static char *copy_text(lua_State *L, size_t *len)
 {
-    const char *text = lua_tolstring(L, -1, len);
+    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, len) : NULL;
     char *copy = text ? malloc(*len + 1) : NULL;
     if (copy)
         memcpy(copy, text, *len + 1);
@@ -218,17 +267,11 @@ static char *copy_text(lua_State *L, size_t *len)
     return copy;
 }
 
-void hl_run_end(struct halo_run *run)
+/* Fills in the result, or the error's text and fields. t: the task that decides. */
+static void conclude_run(struct halo_run *run, struct hl_task *t)
 {
     lua_State *L = run->host->L;
-    struct hl_task *t = run->main;
     size_t len;
-    for (struct hl_task *other = run->tasks; other && t->err == HALO_OK;
-         other = other->next)
-        if (!other->observed && other->err != HALO_OK)
-            t = other;
-    run->ended = true;
-    run->err = t->err;
     lua_pushcfunction(L, conclude);
     lua_pushlightuserdata(L, t);
     int status = lua_pcall(L, 1, 1, 0);
@@ -256,6 +299,30 @@ void hl_run_end(struct halo_run *run)
         lua_pcall(L, 1, 1, 0);
     }
     run->message = copy_text(L, &len);
+}
+
+void hl_run_end(struct halo_run *run)
+{
+    struct halo_host *h = run->host;
+    struct hl_task *t = run->main;
+    for (struct hl_task *other = run->tasks; other && t->err == HALO_OK;
+         other = other->next)
+        if (!other->observed && other->err != HALO_OK)
+            t = other;
+    run->ended = true;
+    run->err = t->err;
+    hl_timer_stop(h->loop, &run->timer);
+    if (run->late && !run->failed_in_time) {
+        run->err = HALO_TIMEOUT;
+        if (asprintf(&run->message, HL_RUN_TOO_LONG, h->cfg.run_ms) < 0)
+            run->message = NULL;
+        return;
+    }
+    if (run->late)
+        run->begun_ms = hl_loop_now(h->loop); /* its error may still be shown */
+    hl_runtime_begin(h, run);                 /* metamethods of the script's are called */
+    conclude_run(run, t);
+    hl_runtime_end(h);
 }
 
 static int forget_tasks(lua_State *L)
@@ -307,6 +374,7 @@ void hl_run_free(struct halo_run *run)
 {
     struct halo_host *h = run->host;
     kill_tasks(run);
+    hl_timer_stop(h->loop, &run->timer);
     lua_pushcfunction(h->L, forget_tasks);
     lua_pushlightuserdata(h->L, run);
     if (lua_pcall(h->L, 1, 0, 0) != LUA_OK)
@@ -317,6 +385,10 @@ void hl_run_free(struct halo_run *run)
         h->sched->runs = run->next;
     if (run->next)
         run->next->prev = run->prev;
+    /* What needs a finalizer is not freed when Lua runs out of memory, so not left to then;
+     * the second time frees what the first has finalized. */
+    for (int i = 0; i < 2 && h->budget.used > h->budget.limit / 4 && h->budget.limit; i++)
+        lua_gc(h->L, LUA_GCCOLLECT);
     free(run->dir);
     free(run->work_dir);
     free(run->result);

@@ -178,18 +178,19 @@ static void resume(struct hl_sched *s, struct hl_task *t)
     int values = 0;
     int nargs = lua_status(co) == LUA_OK ? lua_gettop(co) - 1 : 0;
     s->current = t;
-    hl_runtime_begin(s->host);
+    hl_runtime_begin(s->host, t->run);
     t->at = NULL;
     int status = lua_resume(co, s->host->L, nargs, &values);
+    bool waits = status == LUA_YIELD && hl_yielded_wait(co, values);
+    if (status == LUA_YIELD && !waits)
+        lua_resetthread(co);
+    hl_runtime_end(s->host);
     s->current = NULL;
-    if (status == LUA_YIELD && hl_yielded_wait(co, values)) {
+    if (waits) {
         lua_pop(co, 1);
         return;
     }
     if (status == LUA_YIELD) {
-        s->current = t;
-        lua_resetthread(co);
-        s->current = NULL;
         lua_settop(co, 0);
         lua_pushcfunction(co, push_stray); /* protected: it needs memory */
         if (lua_pcall(co, 0, 1, 0) == LUA_ERRMEM)

@@ -218,7 +218,7 @@ void hl_task_kill(struct hl_task *t)
         hl_wait_drop(t->wait);
     struct hl_task *was = s->current;
     s->current = t; /* its closers belong to it */
-    hl_runtime_begin(s->host);
+    hl_runtime_begin(s->host, t->run);
     for (lua_State *L = s->host->L, *at = t->at ? t->at : t->L, *by; at && at != t->L;
          at = by) {
         by = hl_resumer(L,
@@ -227,6 +227,7 @@ void hl_task_kill(struct hl_task *t)
         lua_resetthread(at);
     }
     lua_resetthread(t->L);
+    hl_runtime_end(s->host);
     s->current = was;
     lua_settop(t->L, 0);
     lua_pushcfunction(t->L, push_killed);

@@ -48,6 +48,12 @@ struct halo_run {
     size_t result_len;
     struct hl_wait *question; /* waiting for halo_answer */
     int interrupts;           /* halo_interrupt and halo_cancel, as seen by this run */
+    struct hl_timer timer;    /* run_ms */
+    int64_t begun_ms;
+    int late; /* 1: run_ms is over, 2: and the time to end in an orderly way as well */
+    bool failed_in_time; /* the main task, before that */
+    bool
+        confined; /* it is the script's turn: what a restricted host refuses is refused */
 };
 
 struct hl_sched {
@@ -107,6 +113,15 @@ void hl_run_end(struct halo_run *run);
 /* The first time: every wait raises `cancelled`; the second: every task ends where it
  * stands. */
 void hl_run_interrupt(struct halo_run *run);
+
+/* Does that for a run whose run_ms are over. */
+void hl_run_check_time(struct halo_run *run);
+
+/* When, on the loop's clock, its script is stopped even while it computes; 0: never. */
+int64_t hl_run_end_ms(const struct halo_run *run);
+bool hl_run_overdue(const struct halo_run *run);
+#define HL_RUN_TOO_LONG \
+    "the run lasted longer than %d ms (raise it with --max-time or run_ms)"
 
 /* ---- waits inside the script's own coroutines (coroutine.c) ---- */
 

@@ -45,12 +45,10 @@ function M.check(path)
     elseif info.size == 0 then
         wrong("is empty")
     end
-    local f, message = io.open(path, "rb")
-    if not f then
-        wrong("cannot be read: " .. tostring(message))
+    local ok, head = pcall(fs.head, path, 4096)
+    if not ok then
+        wrong("cannot be read: " .. tostring(head.message or head))
     end
-    local head = f:read(4096) or ""
-    f:close()
     local problem = M.suspect(head)
     if problem then
         wrong(problem)

@@ -138,7 +138,11 @@ function M.help(name, decl)
 end
 
 local function getenv(name)
-    return name == "WORK_DIR" and halo.options().work_dir or os.getenv(name)
+    local options = halo.options()
+    if options.restricted and name:match("^AURA_CLIENT_") then
+        return nil                           -- whatever a script declares: those are the host's own
+    end
+    return name == "WORK_DIR" and options.work_dir or os.getenv(name)
 end
 
 ---Takes `--work-dir DIR` off the arguments: where `run.open` of a script of the operator's keeps its run.
@@ -230,12 +234,13 @@ function M.start(target, argv, kind, name)
             halo.work_dir(work_dir)
         end
     end
-    -- `arg` belongs to this run; every other global is shared, as a plain Lua file expects.
+    -- `arg` belongs to this run; every other global is shared, as a plain Lua file expects, unless restricted.
     local words = { [0] = name }
     for key, value in pairs(rest) do
         words[key] = value
     end
-    local value = compile(text, where, setmetatable({ arg = words }, { __index = _G, __newindex = _G }))()
+    local globals = halo.globals()
+    local value = compile(text, where, setmetatable({ arg = words }, { __index = globals, __newindex = globals }))()
     if is_declaration(value) then
         local decl = M.check(value, shown(where))
         return run(decl, (name or "code"):match("([^/]*)$"):gsub("%.lua$", ""), has_work_dir(decl) and argv or rest)

@@ -109,11 +109,15 @@ typedef struct halo_config {
     const char *stdlib_dir;    /* read stdlib/ from here instead of the embedded copy */
     const char *scripts_dir;   /* read scripts/ from here instead of the embedded copy */
     const char *work_dir;      /* what WORK_DIR says to scripts */
-    size_t memory_bytes;       /* limit for what the host's scripts allocate; 0: none */
-    int compute_ms; /* longest a script may compute between two waits; 0: no limit */
+    size_t memory_bytes;       /* limit for what the host's scripts cause to be allocated,
+                                  answers included; 0: none, or 64 MB when restricted */
+    int compute_ms; /* longest a script may compute between two waits; 0: no limit, or 2000
+                       when restricted */
     int requests_per_minute; /* 0: AURA_RATE, then 125; negative: no limit */
     int effect;     /* highest effect any script may have: HALO_READ .. HALO_DESTROY */
-    int restricted; /* 1: no io, os.execute, os.exit, debug, package.loadlib */
+    int restricted; /* 1: for scripts that are not trusted: each run has globals and modules
+                       of its own; no io, debug, package, process, httpd, environment, bytecode
+                       or finalizers; files only below work_dir (without one: none) */
     void *ud;       /* given to every callback */
     /* As lua_Alloc. Used for everything the host's scripts cause Lua to allocate. Must
      * not call halo. */
@@ -151,6 +155,12 @@ typedef struct halo_config {
     const char *ca_file; /* a bundle of CA certificates (PEM) to trust instead of the
                             system's; default: AURA_CA_FILE. One that cannot be read fails
                             the first call with HALO_USAGE */
+    int run_ms;      /* longest a run may last, waits included; then it is cancelled, and two
+                        seconds later ended; 0: no limit */
+    int max_tasks;   /* of one run at a time; 0: no limit, or 10000 when restricted */
+    int max_files;   /* descriptors that the host's scripts hold by fs and process; 0: no limit,
+                        or 64 when restricted */
+    size_t max_response; /* bytes of one answer of the API; 0: 16 MB */
 } halo_config;
 
 /* The start of every configuration: halo_config cfg = HALO_CONFIG_INIT; */

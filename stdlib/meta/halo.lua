@@ -32,7 +32,10 @@ function halo.work_dir(path) end
 ---@param level "read"|"change"|"destroy" highest effect from here on; more than the run may have is `denied`
 function halo.effect(level) end
 
----@return { dry_run: boolean, work_dir: string? }
+---@return table globals of this run; on a restricted host fresh ones, and its limits hold from here on
+function halo.globals() end
+
+---@return { dry_run: boolean, work_dir: string?, restricted: boolean }
 function halo.options() end
 
 return halo

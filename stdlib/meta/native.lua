@@ -32,6 +32,10 @@ local fs = {}
 ---@return string
 function fs.read(path, max_bytes) end
 ---@param path string
+---@param bytes integer
+---@return string head of the file, at most so many bytes
+function fs.head(path, bytes) end
+---@param path string
 ---@param text string
 ---@param mode integer? default 0600
 function fs.write(path, text, mode) end

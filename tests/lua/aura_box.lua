@@ -193,7 +193,7 @@ function M.values(b, given)
         end
         copy[k] = type(v) == "table" and M.values(b, v) or v
     end
-    return setmetatable(copy, getmetatable(given))
+    return getmetatable(given) == "json.array" and json.array(copy) or copy
 end
 
 -- Where a primitive takes its options: behind its ids and its table.

@@ -55,6 +55,10 @@ local STANDINS = {
             local f <close> = assert(io.open(path, "rb"))
             return f:read("a")
         end,
+        head = function(path, bytes)
+            local f <close> = assert(io.open(path, "rb"))
+            return f:read(bytes) or ""
+        end,
         stat = function(path)
             local f = io.open(path, "rb")
             if not f then
@@ -74,6 +78,7 @@ local STANDINS = {
     },
     halo = {
         options = function() return M.options end,
+        globals = function() return _G end,
         effect = function(level) table.insert(M.effects, level) end,
         folder = function(path) table.insert(M.folders, path) end,
         work_dir = function(path) M.options.work_dir = path end,

@@ -24,7 +24,7 @@ same "names outside halo_ and hl_" "" \
     "$(nm -g --defined-only "$static" | awk 'NF == 3 && $3 !~ /^(halo|hl)_/ { print $3 }' | names)"
 
 # No global state: these are addresses that nobody writes to, and the once of curl_global_init.
-same "variables" "HOST RESUMER START WAIT global_once" \
+same "variables" "HOST LOAD RESUMER START WAIT global_once" \
     "$(objdump -t "$static" | grep -E ' O \.(data|bss)\b' | grep -v '\.data\.rel\.ro' | names)"
 
 # Nothing is printed, no signal handler is set, the process does not end, and nothing that belongs to

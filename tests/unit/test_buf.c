@@ -69,10 +69,36 @@ static void test_life(void **state)
     CHECK_END();
 }
 
+/* Two buffers that use one budget. */
+static void test_budget(void **state)
+{
+    struct hl_budget budget = { .used = 0, .limit = 1000 };
+    struct hl_buf a, b;
+    char text[400] = { 0 };
+    (void)state;
+    hl_buf_init(&a, 10000);
+    hl_buf_init(&b, 10000);
+    a.budget = b.budget = &budget;
+    CHECK_EQ("fits", hl_buf_append(&a, text, sizeof text), HALO_OK);
+    CHECK_EQ("its memory counts", budget.used, a.cap);
+    CHECK_EQ("the other's does not fit", hl_buf_append(&b, text, sizeof text),
+             HALO_NOMEM);
+    CHECK_EQ("and not because of its own limit", b.too_big, false);
+    CHECK_EQ("less does", hl_buf_append(&b, text, 200), HALO_OK);
+    CHECK_EQ("both count", budget.used, a.cap + b.cap);
+    hl_buf_reset(&a);
+    CHECK_EQ("given back", budget.used, b.cap);
+    CHECK_EQ("now it fits", hl_buf_append(&b, text, 200), HALO_OK);
+    hl_buf_reset(&b);
+    CHECK_EQ("all of it", budget.used, 0);
+    CHECK_END();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_append),
+        cmocka_unit_test(test_budget),
         cmocka_unit_test(test_life),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

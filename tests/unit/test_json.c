@@ -25,7 +25,9 @@ static const struct {
     { "beyond it floats", "math.type(json.decode'9007199254740992')", "float" },
     { "fractions", "json.decode'1.5'", "1.5" },
     { "strings", "json.decode'\"a\\\\u00e9\\\\n\"' == 'a\xc3\xa9\\n'", "true" },
-    { "a zero byte", "#json.decode'\"a\\\\u0000b\"'", "3" },
+    { "a zero byte as such", "select(2, pcall(json.decode, '2\\0')).message",
+      "not JSON: a zero byte" },
+    { "a zero byte in a string", "#json.decode'\"a\\\\u0000b\"'", "3" },
 
     { "keys are sorted", "json.encode{b=1, a=2, ['']=3, aa=4}",
       "{\"\":3,\"a\":2,\"aa\":4,\"b\":1}" },
