@@ -127,11 +127,14 @@ static enum hl_net classify(const struct hl_http *h, CURLcode result)
     }
 }
 
-static void release(struct hl_http *h)
+/* good: the transfer went well. Others leave a handle in a state that curl_easy_reset does
+ * not always undo: out of memory, curl 7.88 makes ones that send no body any more. */
+static void release(struct hl_http *h, bool good)
 {
     CURL *easy = h->transfer.easy;
     h->transfer.easy = NULL;
-    if (easy && h->pool->count < (int)(sizeof h->pool->idle / sizeof *h->pool->idle)) {
+    if (easy && good &&
+        h->pool->count < (int)(sizeof h->pool->idle / sizeof *h->pool->idle)) {
         curl_easy_reset(easy);
         h->pool->idle[h->pool->count++] = easy;
     } else if (easy) {
@@ -166,7 +169,7 @@ static void on_done(struct hl_transfer *t, CURLcode result)
     else if (result != CURLE_OK)
         snprintf(a->error, sizeof a->error, "%s",
                  h->error[0] ? h->error : curl_easy_strerror(result));
-    release(h);
+    release(h, result == CURLE_OK);
     h->done(h);
 }
 
@@ -272,7 +275,7 @@ int hl_http_start(struct hl_http *h, struct hl_http_pool *pool,
     if (err == HALO_OK)
         err = hl_transfer_start(pool->loop, &h->transfer);
     if (err != HALO_OK)
-        release(h);
+        release(h, false);
     return err;
 }
 
@@ -280,7 +283,7 @@ void hl_http_reset(struct hl_http *h)
 {
     if (h->transfer.easy) {
         hl_transfer_stop(h->pool->loop, &h->transfer);
-        release(h);
+        release(h, false);
     }
     hl_buf_reset(&h->answer.body);
 }

@@ -16,7 +16,7 @@ struct hl_loop {
     int64_t now_ms;
     CURLM *multi; /* made with the first transfer: most commands never need it */
     int transfers;
-    bool spoilt; /* curl ran out of memory: see renew_multi */
+    bool spoilt;            /* a transfer has failed, or was given up: see renew_multi */
     struct hl_timer **heap; /* 1-based binary heap, earliest (at_ms, order) first */
     size_t timers, timers_room;
     uint64_t order;
@@ -272,15 +272,16 @@ void hl_transfer_stop(struct hl_loop *loop, struct hl_transfer *t)
     if (!t->running)
         return;
     t->running = false;
+    loop->spoilt = true;
     loop->transfers--;
     curl_multi_remove_handle(loop->multi, t->easy);
 }
 
-/* A connection that curl could not set up for want of memory stays in its cache, and with
- * CURLOPT_PIPEWAIT (7.88) every later transfer to that host waits for it in vain. */
+/* A connection that curl could not set up for want of memory may stay in its cache, and
+ * with CURLOPT_PIPEWAIT (7.88) every later transfer to that host waits for it in vain. */
 static void renew_multi(struct hl_loop *loop)
 {
-    if (!loop->spoilt || loop->transfers > 0)
+    if (!loop->multi || !loop->spoilt || loop->transfers > 0)
         return;
     curl_multi_cleanup(loop->multi);
     loop->multi = NULL;
@@ -290,6 +291,7 @@ static void renew_multi(struct hl_loop *loop)
 static int finish_transfers(struct hl_loop *loop)
 {
     int ran = 0, left = 0;
+    renew_multi(loop);
     if (!loop->multi)
         return 0;
     curl_multi_perform(loop->multi, &left);
@@ -300,12 +302,12 @@ static int finish_transfers(struct hl_loop *loop)
             msg->data.result; /* the message dies with the handle's removal */
         struct hl_transfer *t = NULL;
         curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+        bool spoilt = loop->spoilt || result != CURLE_OK;
         hl_transfer_stop(loop, t);
-        loop->spoilt = loop->spoilt || result == CURLE_OUT_OF_MEMORY;
+        loop->spoilt = spoilt;
         t->done(t, result);
         ran++;
     }
-    renew_multi(loop);
     return ran;
 }
 

@@ -55,7 +55,7 @@ struct hl_task *hl_task_new(lua_State *L, struct halo_run *run, int nargs)
         luaL_error(L, "too many arguments");
     lua_pushvalue(L, -1);
     lua_rawsetp(L, LUA_REGISTRYINDEX,
-                t); /* anchored: it is collected only after its end */
+                t);            /* anchored: it is collected only after its end */
     hl_set_resumer(L, co, co); /* last: what it says of a thread must not outlive it */
     lua_insert(L, function);
     lua_pushcfunction(co, task_body);
@@ -174,6 +174,7 @@ static void finish_poor(struct hl_task *t)
     while (t->joiners) {
         struct joiner *j = t->joiners;
         t->joiners = j->next;
+        t->observed = true;
         hl_wake(j->wait, HALO_OK);
         free(j);
     }

@@ -83,13 +83,15 @@ static const uint8_t *answer;
 static size_t answer_size;
 static int server_ends[64], server_count;
 
-static curl_socket_t open_socket(void *ud, curlsocktype why, struct curl_sockaddr *address)
+static curl_socket_t open_socket(void *ud, curlsocktype why,
+                                 struct curl_sockaddr *address)
 {
     int ends[2];
     (void)ud;
     (void)why;
     (void)address;
-    if (server_count == 64 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    if (server_count == 64 ||
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return CURL_SOCKET_BAD;
     if (send(ends[1], answer, answer_size, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
         shutdown(ends[1], SHUT_WR);
@@ -109,7 +111,8 @@ CURL *__real_curl_easy_init(void);
 void __real_curl_easy_reset(CURL *easy);
 void __wrap_curl_easy_reset(CURL *easy);
 CURL *__wrap_curl_easy_init(void);
-char *__wrap_hl_profile_command(const char *command, int timeout_ms, char *why, size_t room);
+char *__wrap_hl_profile_command(const char *command, int timeout_ms, char *why,
+                                size_t room);
 
 void __wrap_curl_easy_reset(CURL *easy)
 {
@@ -186,7 +189,8 @@ static void fuzz_http(const uint8_t *data, size_t size)
 
 /* ---- files ---- */
 
-char *__wrap_hl_profile_command(const char *command, int timeout_ms, char *why, size_t room)
+char *__wrap_hl_profile_command(const char *command, int timeout_ms, char *why,
+                                size_t room)
 {
     (void)timeout_ms;
     snprintf(why, room, "is not run here");

@@ -15,8 +15,8 @@
 
 enum { ANSWERS_CLIENTS = 256, ANSWERS_REQUEST = 8192 };
 
-#define INSTANCE(id, status)                                                    \
-    "{\"data\":{\"id\":\"" id "\",\"name\":\"one\",\"status\":\"" status "\","  \
+#define INSTANCE(id, status)                                                       \
+    "{\"data\":{\"id\":\"" id "\",\"name\":\"one\",\"status\":\"" status "\","     \
     "\"tenant_id\":\"t1\",\"cloud_provider\":\"gcp\",\"region\":\"europe-west1\"," \
     "\"type\":\"enterprise-db\",\"memory\":\"8GB\",\"tags\":[],\"graph_nodes\":12}}"
 

@@ -17,12 +17,15 @@ static const struct scenario {
     const char *name, *code;
 } SCENARIOS[] = {
     { "sleep", "local a <close> = guard 'm1' local b <close> = guard 'm2'\n"
-               "task.sleep(0.001) do local c <close> = guard 'm3' task.sleep(0.001) end task.sleep(0)" },
-    { "pcall", "local a <close> = guard 'm1' pcall(function() local b <close> = guard 'm2'\n"
-               "  pcall(task.sleep, 0.001) task.sleep(0.001) end) task.sleep(0.001)" },
-    { "all", "local a <close> = guard 'm1' task.all({ 'a', 'b', 'c' }, function(name)\n"
-             "  local b <close> = guard(name .. '1') task.sleep(0.001)\n"
-             "  local c <close> = guard(name .. '2') task.sleep(0.001) end, { limit = 2 })" },
+               "task.sleep(0.001) do local c <close> = guard 'm3' task.sleep(0.001) end "
+               "task.sleep(0)" },
+    { "pcall",
+      "local a <close> = guard 'm1' pcall(function() local b <close> = guard 'm2'\n"
+      "  pcall(task.sleep, 0.001) task.sleep(0.001) end) task.sleep(0.001)" },
+    { "all",
+      "local a <close> = guard 'm1' task.all({ 'a', 'b', 'c' }, function(name)\n"
+      "  local b <close> = guard(name .. '1') task.sleep(0.001)\n"
+      "  local c <close> = guard(name .. '2') task.sleep(0.001) end, { limit = 2 })" },
     { "wrap", "local function inner() local c <close> = guard 'm3' task.sleep(0.001)\n"
               "  coroutine.yield(1) task.sleep(0.001) return 2 end\n"
               "local outer = coroutine.wrap(function() local b <close> = guard 'm2'\n"
@@ -50,16 +53,17 @@ static const struct scenario {
       "task.all({ serve, ask }, function(f) f() end)" },
     { "timeout", "local a <close> = guard 'm1' pcall(task.timeout, 0.003, function()\n"
                  "  local b <close> = guard 't1' task.sleep(5) end)" },
-    { "spawn", "local a <close> = guard 'm1' local t = task.spawn(function()\n"
-               "  local b <close> = guard 't1' task.sleep(0.001)\n"
-               "  task.spawn(function() local c <close> = guard 'u1' task.sleep(0.001) end)\n"
-               "  end) t:wait()" },
+    { "spawn",
+      "local a <close> = guard 'm1' local t = task.spawn(function()\n"
+      "  local b <close> = guard 't1' task.sleep(0.001)\n"
+      "  task.spawn(function() local c <close> = guard 'u1' task.sleep(0.001) end)\n"
+      "  end) t:wait()" },
 };
 
 /* AGAIN: twice, with a step between. */
 enum way { CANCEL, INTERRUPT, TWICE, AGAIN, RELEASE, CLOSE, WAYS };
-static const char *const WAY_NAMES[] = { "cancel", "interrupt", "twice", "again",
-                                         "release", "close" };
+static const char *const WAY_NAMES[] = { "cancel", "interrupt", "twice",
+                                         "again",  "release",   "close" };
 
 static int failures;
 static char said[4096]; /* names of guards, each with its mark, in order */
@@ -68,8 +72,8 @@ static void complain(const char *name, enum way way, int step, const char *what,
                      const char *text)
 {
     if (++failures <= 20)
-        fprintf(stderr, "%s, %s after step %d: %s: %s\n", name, WAY_NAMES[way], step, what,
-                text);
+        fprintf(stderr, "%s, %s after step %d: %s: %s\n", name, WAY_NAMES[way], step,
+                what, text);
 }
 
 static void on_log(void *ud, int level, const char *text, size_t len)

@@ -58,7 +58,8 @@ static void round_of(struct place *p, int round)
         atomic_store(&signalled, h);
     set_host(p, h);
     for (int i = 0; i < RUNS; i++) {
-        snprintf(args, sizeof args, "{\"name\":\"%d-%d-%d\"}", (int)(p - places), round, i);
+        snprintf(args, sizeof args, "{\"name\":\"%d-%d-%d\"}", (int)(p - places), round,
+                 i);
         if (halo_start_string(h, "code", CODE, args, &runs[i]) != HALO_OK)
             abort();
     }
