@@ -182,6 +182,8 @@ static void settle(lua_State *L, bool keep_null)
 static void parse(lua_State *L, const char *text, size_t len)
 {
     luaL_checkstack(L, 6, "JSON");
+    if (memchr(text, '\0', len)) /* where cjson would stop reading */
+        hl_raise(L, HALO_INVALID, NULL, "not JSON: it holds a zero byte");
     push_decode(L);
     if (has_empty_array(text, len))
         push_marked(L, text, len);

@@ -33,7 +33,7 @@ int hl_client_new(struct hl_client **out, struct hl_loop *loop, const char *base
     c->ca_file = ca_file && *ca_file ? strdup(ca_file) : NULL;
     bool whole = c->base_url && (c->ca_file || !ca_file || !*ca_file);
     if (!whole || hl_token_init(&c->token, &c->pool, c->base_url, client_id,
-                                      client_secret, c->ca_file) != HALO_OK) {
+                                client_secret, c->ca_file) != HALO_OK) {
         hl_client_unref(c);
         return HALO_NOMEM;
     }

@@ -55,8 +55,8 @@ local DECLARATION = {
     { "instance", "id", "an id", env = "A" }, { "n", "integer", "a number", default = 3, min = 0, max = 9 },
     { "s", "size", "a size", optional = true }, { "wait", "seconds", "a time", default = 1.5, min = 0 },
     { "flag", "boolean", "a flag" }, { "no_dump", "boolean", "another" }, { "all", "string", "many", list = true },
-    { "kind", "string", "a choice", choices = { "a", "b" }, default = "a" }, { "file", "file", "a file", optional = true,
-        positional = true },
+    { "kind", "string", "a choice", choices = { "a", "b" }, default = "a" },
+    { "file", "file", "a file", optional = true, positional = true },
 }
 
 ---The first line declares arguments as JSON, or is empty; each other line is a word.
