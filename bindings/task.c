@@ -106,6 +106,8 @@ static int results(lua_State *L)
     struct hl_task *t = lua_touserdata(L, 1);
     t->observed = true;
     lua_getiuservalue(L, 1, 2);
+    if (t->err != HALO_OK && lua_isnil(L, -1)) /* there was no memory for its error */
+        return hl_raise(L, t->err, "task.wait", NULL);
     if (t->err != HALO_OK)
         return lua_error(L);
     lua_getfield(L, -1, "n");

@@ -239,8 +239,19 @@ static void handle_interrupts(halo_host *h)
     }
 }
 
-/* Ends the runs whose tasks have all ended; the failure of a main task cancels the
- * others. */
+/* Whether a run cannot go on: its main task has failed, or another one died of a lack of
+ * memory and may have left undone what the rest waits for. */
+static bool lost(const struct halo_run *run)
+{
+    if (run->main->ended && run->main->err != HALO_OK)
+        return true;
+    for (const struct hl_task *t = run->tasks; t; t = t->next)
+        if (t->ended && !t->observed && t->err == HALO_NOMEM)
+            return true;
+    return false;
+}
+
+/* Ends the runs whose tasks have all ended, and cancels what is left of a lost one. */
 static int reap(halo_host *h)
 {
     int alive = 0;
@@ -249,7 +260,7 @@ static int reap(halo_host *h)
             continue;
         if (run->alive == 0)
             hl_run_end(run);
-        else if (run->main->ended && run->main->err != HALO_OK && run->interrupts == 0)
+        else if (run->interrupts == 0 && lost(run))
             hl_run_interrupt(run);
         alive += run->ended ? 0 : 1;
     }

@@ -154,11 +154,16 @@ static enum hl_net classify(const struct hl_http *h, CURLcode result)
     }
 }
 
-static void release(struct hl_http *h)
+/* good: the transfer went well. Others leave a handle in a state that curl_easy_reset does
+ * not always undo: out of memory, curl 7.88 makes ones that send no body any more. */
+static void release(struct hl_http *h, bool good)
 {
     CURL *easy = h->transfer.easy;
     h->transfer.easy = NULL;
-    if (easy && h->pool->count < (int)(sizeof h->pool->idle / sizeof *h->pool->idle)) {
+    if (h->transfer.lost)
+        easy = NULL; /* not even freed */
+    if (easy && good &&
+        h->pool->count < (int)(sizeof h->pool->idle / sizeof *h->pool->idle)) {
         curl_easy_reset(easy);
         h->pool->idle[h->pool->count++] = easy;
     } else if (easy) {
@@ -228,7 +233,7 @@ static void on_done(struct hl_transfer *t, CURLcode result)
         copy_header(h, "Location", a->location, sizeof a->location);
     if (result != CURLE_OK)
         describe(h, result, sent > 0 && !reached);
-    release(h);
+    release(h, result == CURLE_OK);
     h->done(h);
 }
 
@@ -332,7 +337,7 @@ int hl_http_start(struct hl_http *h, struct hl_http_pool *pool,
     h->transfer.easy = pool->count > 0 ? pool->idle[--pool->count] : curl_easy_init();
     h->transfer.done = on_done;
     if (!h->transfer.easy || !copied) {
-        release(h);
+        release(h, false);
         return HALO_NOMEM;
     }
     int err = set_common(h->transfer.easy, h, r);
@@ -341,7 +346,7 @@ int hl_http_start(struct hl_http *h, struct hl_http_pool *pool,
     if (err == HALO_OK)
         err = hl_transfer_start(pool->loop, &h->transfer);
     if (err != HALO_OK)
-        release(h);
+        release(h, false);
     return err;
 }
 
@@ -349,7 +354,7 @@ void hl_http_reset(struct hl_http *h)
 {
     if (h->transfer.easy) {
         hl_transfer_stop(h->pool->loop, &h->transfer);
-        release(h);
+        release(h, false);
     }
     hl_buf_reset(&h->answer.body);
 }

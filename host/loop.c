@@ -13,6 +13,7 @@
 
 enum {
     EVENTS = 64, /* taken in one turn; what is left comes in the next */
+    SOCKETS = 64,
     MAX_WAIT_MS = 1000000000
 };
 
@@ -23,9 +24,12 @@ struct hl_loop {
     struct epoll_event events[EVENTS];
     int events_left;
     CURLM *multi; /* made with the first transfer: most commands never need it */
-    int transfers;
+    struct hl_transfer *running;
+    int transfers;        /* how many of them */
+    int sockets[SOCKETS]; /* curl's that are watched, as far as there is room */
+    int socket_count;
     int64_t curl_at_ms; /* when curl wants to be called, on the system's clock; -1: not */
-    bool spoilt;        /* curl ran out of memory: see renew_multi */
+    bool spoilt;        /* a transfer has failed, or was given up: see renew_multi */
     struct hl_timer **heap; /* 1-based binary heap, earliest (at_ms, order) first */
     size_t timers, timers_room;
     uint64_t order;
@@ -240,13 +244,22 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *ud, void
     struct hl_loop *loop = ud;
     (void)easy;
     (void)own;
+    int at = 0;
+    while (at < loop->socket_count && loop->sockets[at] != fd)
+        at++;
     if (what == CURL_POLL_REMOVE) {
+        if (at < loop->socket_count)
+            loop->sockets[at] = loop->sockets[--loop->socket_count];
         unwatch(loop, fd, of_socket(fd));
         return 0;
     }
     uint32_t events =
         (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
-    return watch(loop, fd, events, of_socket(fd)) == HALO_OK ? 0 : -1;
+    if (watch(loop, fd, events, of_socket(fd)) != HALO_OK)
+        return -1;
+    if (at == loop->socket_count && at < SOCKETS)
+        loop->sockets[loop->socket_count++] = fd;
+    return 0;
 }
 
 static int on_curl_timer(CURLM *multi, long ms, void *ud)
@@ -274,38 +287,77 @@ int hl_transfer_start(struct hl_loop *loop, struct hl_transfer *t)
     if (curl_multi_add_handle(loop->multi, t->easy) != CURLM_OK)
         return HALO_NOMEM;
     t->running = true;
+    t->prev = NULL;
+    t->next = loop->running;
+    if (t->next)
+        t->next->prev = t;
+    loop->running = t;
     loop->transfers++;
     return HALO_OK;
+}
+
+static void leave(struct hl_loop *loop, struct hl_transfer *t)
+{
+    t->running = false;
+    if (t->prev)
+        t->prev->next = t->next;
+    else
+        loop->running = t->next;
+    if (t->next)
+        t->next->prev = t->prev;
+    loop->transfers--;
 }
 
 void hl_transfer_stop(struct hl_loop *loop, struct hl_transfer *t)
 {
     if (!t->running)
         return;
-    t->running = false;
-    loop->transfers--;
+    leave(loop, t);
+    loop->spoilt = true;
     curl_multi_remove_handle(loop->multi, t->easy);
+}
+
+/* Lets curl act. Without memory to note who uses a socket, curl (7.88) forgets what it has
+ * noted, and divides by zero when that socket is mentioned again, even to clean up. So
+ * what it was doing is lost: nothing of it is touched any more, but for the sockets. */
+static void act(struct hl_loop *loop, curl_socket_t fd, int what)
+{
+    int left;
+    if (curl_multi_socket_action(loop->multi, fd, what, &left) != CURLM_OUT_OF_MEMORY)
+        return;
+    loop->multi = NULL;
+    loop->curl_at_ms = -1;
+    for (; loop->socket_count > 0; loop->socket_count--) {
+        int socket = loop->sockets[loop->socket_count - 1];
+        unwatch(loop, socket, of_socket(socket));
+        close(socket);
+    }
+    for (struct hl_transfer *t = loop->running; t; t = t->next)
+        t->lost = true;
+    for (struct hl_transfer *t; (t = loop->running) != NULL && t->lost;) {
+        leave(loop, t);
+        t->done(t, CURLE_OUT_OF_MEMORY);
+    }
 }
 
 /* Called neither too late nor, as curl then would not ask again, too early for good. */
 static void call_curl_in_time(struct hl_loop *loop)
 {
-    int left;
+    long ms = -1;
     if (loop->curl_at_ms < 0 || loop->curl_at_ms > system_now(NULL))
         return;
     loop->curl_at_ms = -1;
-    curl_multi_socket_action(loop->multi, CURL_SOCKET_TIMEOUT, 0, &left);
-    long ms = -1;
-    if (loop->curl_at_ms < 0 && curl_multi_timeout(loop->multi, &ms) == CURLM_OK &&
-        ms >= 0)
+    act(loop, CURL_SOCKET_TIMEOUT, 0);
+    if (loop->multi && loop->curl_at_ms < 0 &&
+        curl_multi_timeout(loop->multi, &ms) == CURLM_OK && ms >= 0)
         loop->curl_at_ms = system_now(NULL) + (ms > 0 ? ms : 1);
 }
 
-/* A connection that curl could not set up for want of memory stays in its cache, and with
- * CURLOPT_PIPEWAIT (7.88) every later transfer to that host waits for it in vain. */
+/* A connection that curl could not set up for want of memory may stay in its cache, and
+ * with CURLOPT_PIPEWAIT (7.88) every later transfer to that host waits for it in vain. */
 static void renew_multi(struct hl_loop *loop)
 {
-    if (!loop->spoilt || loop->transfers > 0)
+    if (!loop->multi || !loop->spoilt || loop->transfers > 0)
         return;
     curl_multi_cleanup(loop->multi);
     loop->multi = NULL;
@@ -315,9 +367,12 @@ static void renew_multi(struct hl_loop *loop)
 static int finish_transfers(struct hl_loop *loop)
 {
     int ran = 0, left = 0;
+    renew_multi(loop);
     if (!loop->multi)
         return 0;
     call_curl_in_time(loop);
+    if (!loop->multi)
+        return 0;
     for (CURLMsg *msg; (msg = curl_multi_info_read(loop->multi, &left)) != NULL;) {
         if (msg->msg != CURLMSG_DONE)
             continue;
@@ -325,12 +380,12 @@ static int finish_transfers(struct hl_loop *loop)
             msg->data.result; /* the message dies with the handle's removal */
         struct hl_transfer *t = NULL;
         curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+        bool spoilt = loop->spoilt || result != CURLE_OK;
         hl_transfer_stop(loop, t);
-        loop->spoilt = loop->spoilt || result == CURLE_OUT_OF_MEMORY;
+        loop->spoilt = spoilt;
         t->done(t, result);
         ran++;
     }
-    renew_multi(loop);
     return ran;
 }
 
@@ -378,7 +433,6 @@ static void drain_wake_up(struct hl_loop *loop)
 
 static int handle(struct hl_loop *loop, const struct epoll_event *e)
 {
-    int left;
     if (e->events == 0) /* no longer watched */
         return 0;
     if (e->data.u64 == WAKE_UP) {
@@ -387,8 +441,8 @@ static int handle(struct hl_loop *loop, const struct epoll_event *e)
         int what = (e->events & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
                    (e->events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
                    (e->events & EPOLLERR ? CURL_CSELECT_ERR : 0);
-        curl_multi_socket_action(loop->multi, (curl_socket_t)(e->data.u64 >> 1), what,
-                                 &left);
+        if (loop->multi)
+            act(loop, (curl_socket_t)(e->data.u64 >> 1), what);
     } else {
         struct hl_fd *f = (struct hl_fd *)(uintptr_t)e->data.u64;
         f->ready(f);

@@ -79,6 +79,8 @@ struct hl_transfer {
     CURL *easy; /* the caller's; its CURLOPT_PRIVATE belongs to the loop while it runs */
     void (*done)(struct hl_transfer *t, CURLcode result);
     bool running;
+    bool lost; /* curl lost track of it: the handle must not be touched, nor freed */
+    struct hl_transfer *prev, *next;
 };
 int hl_transfer_start(struct hl_loop *loop,
                       struct hl_transfer *t); /* HALO_OK or HALO_NOMEM */

@@ -305,9 +305,10 @@ void hl_run_end(struct halo_run *run)
 {
     struct halo_host *h = run->host;
     struct hl_task *t = run->main;
-    for (struct hl_task *other = run->tasks; other && t->err == HALO_OK;
-         other = other->next)
-        if (!other->observed && other->err != HALO_OK)
+    for (struct hl_task *other = run->tasks; other; other = other->next)
+        if (!other->observed && other != t &&
+            (t->err == HALO_OK ? other->err != HALO_OK
+                               : t->err == HALO_CANCELLED && other->err == HALO_NOMEM))
             t = other;
     run->ended = true;
     run->err = t->err;

@@ -174,6 +174,7 @@ static void finish_poor(struct hl_task *t)
     while (t->joiners) {
         struct joiner *j = t->joiners;
         t->joiners = j->next;
+        t->observed = true;
         hl_wake(j->wait, HALO_OK);
         free(j);
     }

@@ -155,10 +155,10 @@ typedef struct halo_config {
     const char *ca_file; /* a bundle of CA certificates (PEM) to trust instead of the
                             system's; default: AURA_CA_FILE. One that cannot be read fails
                             the first call with HALO_USAGE */
-    int run_ms;      /* longest a run may last, waits included; then it is cancelled, and two
+    int run_ms; /* longest a run may last, waits included; then it is cancelled, and two
                         seconds later ended; 0: no limit */
-    int max_tasks;   /* of one run at a time; 0: no limit, or 10000 when restricted */
-    int max_files;   /* descriptors that the host's scripts hold by fs and process; 0: no limit,
+    int max_tasks; /* of one run at a time; 0: no limit, or 10000 when restricted */
+    int max_files; /* descriptors that the host's scripts hold by fs and process; 0: no limit,
                         or 64 when restricted */
     size_t max_response; /* bytes of one answer of the API; 0: 16 MB */
 } halo_config;

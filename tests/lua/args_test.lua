@@ -109,6 +109,7 @@ function TestArgs.test_what_is_refused()
         { "written --title=--wait",             "--title", "--wait" },
         { "given twice",                        "--timeout", "1", "--timeout", "2" },
         { "--file: there is no file /does",         "--file", "/does/not/exist" },
+        { "--file: there is no file ",              "--file", "zero\0byte" },
         { 'unexpected argument "third"',        "third" },
     } do
         local values, message = parse("abc", "running", table.unpack(case, 2))

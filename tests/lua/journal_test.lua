@@ -74,6 +74,8 @@ function TestJournal.test_damage_stops_and_changes_nothing()
             .. whole:sub(ends[1] + 1, ends[2]) .. whole:sub(ends[3] + 1),
         ["the last line, ended"] = whole:sub(1, -3) .. "\n",
         ["an empty line"] = "\n" .. whole,
+        ["a note of no step"] = whole .. journal.line { n = 5, event = "note", key = "k" },
+        ["an event without a name"] = whole .. journal.line { n = 5 },
     } do
         fs.write(box.dir .. "/journal.jsonl", text)
         local err = raises("io", open)
