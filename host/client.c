@@ -80,9 +80,9 @@ const struct hl_accepted *hl_client_accepted(const struct hl_client *c, const ch
 
 static void remember(struct hl_client *client, const struct hl_call *c)
 {
-    struct hl_accepted *a = (struct hl_accepted *)hl_client_accepted(client, c->id);
     if (!c->transient || !c->id[0])
         return;
+    struct hl_accepted *a = (struct hl_accepted *)hl_client_accepted(client, c->id);
     if (!a)
         a = &client->accepted[client->accepted_next++ % HL_REMEMBERED];
     snprintf(a->id, sizeof a->id, "%s", c->id);
@@ -258,7 +258,7 @@ static void on_answer(struct hl_http *h)
                               .refuses_with_500 = c->refuses_with_500,
                               .elapsed_ms = elapsed(c),
                               .deadline_ms = deadline(c),
-                              .random = hl_loop_random() };
+                              .random = success ? 0 : hl_loop_random() };
     struct hl_retry_out out = hl_retry(&in);
     c->failures += out.counts;
     c->maybe_done = out.maybe_done;
