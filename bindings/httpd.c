@@ -270,7 +270,8 @@ static int l_listen(lua_State *L)
     s->daemon = s->mhd.start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, ntohs(to.sin_port), NULL, NULL,
         on_request, s, MHD_OPTION_SOCK_ADDR, &to, MHD_OPTION_NOTIFY_COMPLETED, on_end,
-        NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS, MHD_OPTION_END);
+        NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)CONNECTIONS, MHD_OPTION_END);
     if (!s->daemon)
         return hl_raise(L, HALO_IO, NULL, "cannot listen on port %d: %s",
                         (int)ntohs(to.sin_port),

@@ -14,9 +14,9 @@
 enum {
     EVENTS = 64, /* taken in one turn; what is left comes in the next */
     MAX_WAIT_MS = 1000000000,
-    /* To one host, where it does not speak HTTP/2, which needs one only. Where an answer
-     * takes its time, more of them are waited for at once; still not more than a few
-     * browsers would. */
+    /* To one host, where it does not speak HTTP/2, which needs one only. Where even the
+     * fastest answer takes its time, more are waited for at once; still not more than a
+     * few browsers would. */
     CONNECTIONS = 8,
     CONNECTIONS_IF_SLOW = 24,
     SLOW_US = 50000
@@ -30,7 +30,7 @@ struct hl_loop {
     int events_left;
     CURLM *multi; /* made with the first transfer: most commands never need it */
     int transfers;
-    bool slow; /* an answer took its time */
+    curl_off_t fastest_us; /* of all answers, from the request on; 0: none came */
     int64_t curl_at_ms; /* when curl wants to be called, on the system's clock; -1: not */
     struct hl_timer **heap; /* 1-based binary heap, earliest (at_ms, order) first */
     size_t timers, timers_room;
@@ -271,6 +271,9 @@ int hl_transfer_start(struct hl_loop *loop, struct hl_transfer *t)
             return HALO_NOMEM;
         curl_multi_setopt(loop->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
         curl_multi_setopt(loop->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)CONNECTIONS);
+        /* kept open between calls: by default curl closes those beyond four times the
+         * transfers of the moment */
+        curl_multi_setopt(loop->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_IF_SLOW);
         curl_multi_setopt(loop->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
         curl_multi_setopt(loop->multi, CURLMOPT_SOCKETDATA, loop);
         curl_multi_setopt(loop->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
@@ -307,18 +310,18 @@ static void call_curl_in_time(struct hl_loop *loop)
         loop->curl_at_ms = system_now(NULL) + (ms > 0 ? ms : 1);
 }
 
-/* Between the request and the first byte of its answer. */
-static void notice_slowness(struct hl_loop *loop, CURL *easy)
+static void choose_connections(struct hl_loop *loop, CURL *easy)
 {
-    curl_off_t sent = 0, came = 0;
-    if (loop->slow)
-        return;
+    curl_off_t sent = 0, came = 0, before = loop->fastest_us;
     curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &sent);
-    curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &came);
-    loop->slow = came - sent >= SLOW_US;
-    if (loop->slow)
+    curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &came);
+    if (came <= sent || (before > 0 && came - sent >= before))
+        return;
+    loop->fastest_us = came - sent;
+    bool slow = loop->fastest_us >= SLOW_US;
+    if (slow != (before >= SLOW_US))
         curl_multi_setopt(loop->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
-                          (long)CONNECTIONS_IF_SLOW);
+                          slow ? (long)CONNECTIONS_IF_SLOW : (long)CONNECTIONS);
 }
 
 static int finish_transfers(struct hl_loop *loop)
@@ -334,7 +337,7 @@ static int finish_transfers(struct hl_loop *loop)
             msg->data.result; /* the message dies with the handle's removal */
         struct hl_transfer *t = NULL;
         curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&t);
-        notice_slowness(loop, t->easy);
+        choose_connections(loop, t->easy);
         hl_transfer_stop(loop, t);
         t->done(t, result);
         ran++;
