@@ -106,6 +106,7 @@ static void finish(struct hl_call *c, int err)
     c->failure.attempts = c->attempts;
     c->state = HL_CALL_DONE;
     hl_timer_stop(c->client->loop, &c->timer);
+    hl_turns_leave(&c->turn);
     if (err == HALO_OK)
         remember(c->client, c);
     c->done(c);
@@ -267,6 +268,7 @@ static void on_answer(struct hl_http *h)
     c->answer = a->body; /* moved: what came, also when it is a failure */
     memset(&a->body, 0, sizeof a->body);
     hl_http_reset(h);
+    hl_turns_leave(&c->turn);
     switch (out.action) {
     case HL_ACT_DONE:
         c->gone = out.note == HL_NOTE_GONE;
@@ -363,6 +365,7 @@ static void step(struct hl_call *c)
         return;
     case HL_CALL_WIRE:
         if (!c->client->token.value) { /* refused while this waited for its turn */
+            hl_turns_leave(&c->turn);
             c->state = HL_CALL_TOKEN;
             step(c);
         } else if (start_wire(c) != HALO_OK) {

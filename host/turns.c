@@ -62,10 +62,8 @@ int hl_turns_refused(struct hl_turns *turns, int64_t hold_ms)
 
 /* ---- the queue ---- */
 
-void hl_turns_leave(struct hl_turn *t)
+static void unlink_turn(struct hl_turn *t)
 {
-    if (!t->list)
-        return;
     if (t->prev)
         t->prev->next = t->next;
     else
@@ -80,18 +78,26 @@ void hl_turns_leave(struct hl_turn *t)
 
 static void on_timer(struct hl_timer *timer);
 
-/* Gives turns until the governor says to wait. */
+/* Gives turns until the governor says to wait. Those who are given one may call back: to
+ * wait again, or because they need it no more. */
 static void give(struct hl_turns *turns)
 {
-    for (struct hl_turn *t; (t = turns->actions.first ? turns->actions.first
-                                                      : turns->reads.first) != NULL;) {
+    struct hl_turn *t;
+    if (turns->giving)
+        return;
+    turns->giving = true;
+    while (turns->under_way < HL_TURNS_AT_ONCE &&
+           (t = turns->actions.first ? turns->actions.first : turns->reads.first)) {
         int64_t wait = take(turns, t->list == &turns->actions);
         if (wait > 0 &&
             hl_timer_start(turns->loop, &turns->timer, wait, on_timer) == HALO_OK)
-            return;
-        hl_turns_leave(t);
+            break;
+        unlink_turn(t);
+        t->has = true;
+        turns->under_way++;
         t->given(t);
     }
+    turns->giving = false;
 }
 
 static void on_timer(struct hl_timer *timer)
@@ -99,9 +105,22 @@ static void on_timer(struct hl_timer *timer)
     give((struct hl_turns *)((char *)timer - offsetof(struct hl_turns, timer)));
 }
 
+void hl_turns_leave(struct hl_turn *t)
+{
+    if (t->list) {
+        unlink_turn(t);
+    } else if (t->has) {
+        t->has = false;
+        t->turns->under_way--;
+        if (t->turns->timer.place == 0)
+            give(t->turns);
+    }
+}
+
 void hl_turns_wait(struct hl_turns *turns, struct hl_turn *t, bool action,
                    void (*given)(struct hl_turn *))
 {
+    t->turns = turns;
     t->list = action ? &turns->actions : &turns->reads;
     t->given = given;
     t->next = NULL;
