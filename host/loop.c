@@ -14,9 +14,9 @@
 enum {
     EVENTS = 64, /* taken in one turn; what is left comes in the next */
     MAX_WAIT_MS = 1000000000,
-    /* To one host, where it does not speak HTTP/2, which needs one only. Where even the
-     * fastest answer takes its time, more are waited for at once; still not more than a
-     * few browsers would. */
+    /* To one host, where it does not speak HTTP/2, which needs one only. Where answers
+     * take their time, more are waited for at once; still not more than a few browsers
+     * would. */
     CONNECTIONS = 8,
     CONNECTIONS_IF_SLOW = 24,
     SLOW_US = 50000
@@ -30,7 +30,8 @@ struct hl_loop {
     int events_left;
     CURLM *multi; /* made with the first transfer: most commands never need it */
     int transfers;
-    curl_off_t fastest_us; /* of all answers, from the request on; 0: none came */
+    curl_off_t
+        answer_us;      /* what answers took lately, from the request on; 0: none came */
     int64_t curl_at_ms; /* when curl wants to be called, on the system's clock; -1: not */
     struct hl_timer **heap; /* 1-based binary heap, earliest (at_ms, order) first */
     size_t timers, timers_room;
@@ -312,13 +313,13 @@ static void call_curl_in_time(struct hl_loop *loop)
 
 static void choose_connections(struct hl_loop *loop, CURL *easy)
 {
-    curl_off_t sent = 0, came = 0, before = loop->fastest_us;
+    curl_off_t sent = 0, came = 0, before = loop->answer_us;
     curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &sent);
     curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &came);
-    if (came <= sent || (before > 0 && came - sent >= before))
+    if (sent == 0 || came <= sent) /* there was none */
         return;
-    loop->fastest_us = came - sent;
-    bool slow = loop->fastest_us >= SLOW_US;
+    loop->answer_us = before == 0 ? came - sent : before + (came - sent - before) / 8;
+    bool slow = loop->answer_us >= SLOW_US;
     if (slow != (before >= SLOW_US))
         curl_multi_setopt(loop->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
                           slow ? (long)CONNECTIONS_IF_SLOW : (long)CONNECTIONS);

@@ -104,7 +104,7 @@ group() {
 begin_sandbox() {
     looked=0 requests=0 connections=0 tokens=0
     rm -rf "$HOME/.cache"
-    start_sandbox --switch rate=0,token_rate=0 "$@"
+    start_sandbox --switch "rate=${rate:-0},token_rate=0" "$@"
 }
 
 # instances N: replaces all by the running instances 00000001 to N, which pause in 2 s at --speed 32
@@ -383,14 +383,13 @@ fi
 part pace && "$BIN/pace"
 
 if [ -n "$long" ] && part limit; then
-    begin_sandbox --speed 32 --switch rate=125,token_rate=0
+    rate=125 begin_sandbox --speed 32
     instances 100
-    export AURA_RATE=125
     rm -f "$results"
-    with halo "$HALO" run "$here/pause.lua" 100
-    group "pause 100 and wait at 125 requests a minute (the least is 60 s)" 1
+    with halo env AURA_RATE=125 "$HALO" --log "$work/calls" run "$here/pause.lua" 100
+    group "pause 100 and wait at 125 requests a minute (at least 60000 ms)" 1
     "$HALO" run "$here/table.lua" "$results"
-    state '"refused with 429: \(.refused // "?")"'
+    printf 'answered with 429: %d\n' "$(grep -c '"status":429' "$work/calls")"
     stop_sandbox
 fi
 
