@@ -303,14 +303,11 @@ static int start_wire(struct hl_call *c)
     if (asprintf(&url, "%s%s", client->base_url, c->path) < 0)
         return HALO_NOMEM;
     bool writes = c->method == HL_POST || c->method == HL_PATCH;
+    bool empty = writes && !c->body;
     struct hl_http_request r = { .method = hl_method_name(c->method),
                                  .url = url,
-                                 .body = c->body  ? c->body
-                                         : writes ? "{}"
-                                                  : NULL,
-                                 .body_len = c->body  ? c->body_len
-                                             : writes ? 2
-                                                      : 0,
+                                 .body = empty ? "{}" : c->body,
+                                 .body_len = empty ? 2 : c->body_len,
                                  .content_type = writes ? "application/json" : NULL,
                                  .bearer = client->token.value,
                                  .ca_file = client->ca_file,

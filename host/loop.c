@@ -33,9 +33,7 @@ struct hl_loop {
     curl_off_t
         answer_us;      /* what answers took lately, from the request on; 0: none came */
     int64_t curl_at_ms; /* when curl wants to be called, on the system's clock; -1: not */
-    struct hl_timer **heap; /* 1-based binary heap, earliest (at_ms, order) first */
-    size_t timers, timers_room;
-    uint64_t order;
+    struct hl_timers timers;
     int wake_read, wake_write;
 };
 
@@ -93,7 +91,7 @@ void hl_loop_free(struct hl_loop *loop)
     close(loop->wake_read);
     close(loop->wake_write);
     close(loop->epoll);
-    free(loop->heap);
+    free(loop->timers.heap);
     free(loop);
 }
 
@@ -125,61 +123,18 @@ void hl_loop_wakeup(struct hl_loop *loop)
 
 /* ---- timers ---- */
 
-static bool earlier(const struct hl_timer *a, const struct hl_timer *b)
-{
-    return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->order < b->order;
-}
-
-static void place(struct hl_loop *loop, size_t at, struct hl_timer *t)
-{
-    loop->heap[at] = t;
-    t->place = at;
-}
-
-static void sift(struct hl_loop *loop, size_t at, struct hl_timer *t)
-{
-    while (at > 1 && earlier(t, loop->heap[at / 2])) {
-        place(loop, at, loop->heap[at / 2]);
-        at /= 2;
-    }
-    for (size_t child; (child = at * 2) <= loop->timers; at = child) {
-        if (child < loop->timers && earlier(loop->heap[child + 1], loop->heap[child]))
-            child++;
-        if (!earlier(loop->heap[child], t))
-            break;
-        place(loop, at, loop->heap[child]);
-    }
-    place(loop, at, t);
-}
-
 void hl_timer_stop(struct hl_loop *loop, struct hl_timer *t)
 {
-    if (t->place == 0)
-        return;
-    size_t at = t->place;
-    struct hl_timer *last = loop->heap[loop->timers--];
-    t->place = 0;
-    if (last != t)
-        sift(loop, at, last);
+    hl_timers_remove(&loop->timers, t);
 }
 
 int hl_timer_start(struct hl_loop *loop, struct hl_timer *t, int64_t delay_ms,
                    void (*fire)(struct hl_timer *))
 {
     hl_timer_stop(loop, t);
-    if (loop->timers + 2 > loop->timers_room) {
-        size_t room = loop->timers_room ? loop->timers_room * 2 : 16;
-        struct hl_timer **heap = realloc(loop->heap, room * sizeof *heap);
-        if (!heap)
-            return HALO_NOMEM;
-        loop->heap = heap;
-        loop->timers_room = room;
-    }
-    t->at_ms = loop->clock.now(loop->clock.ud) + (delay_ms > 0 ? delay_ms : 0);
-    t->order = ++loop->order;
     t->fire = fire;
-    sift(loop, ++loop->timers, t);
-    return HALO_OK;
+    int64_t at_ms = loop->clock.now(loop->clock.ud) + (delay_ms > 0 ? delay_ms : 0);
+    return hl_timers_add(&loop->timers, t, at_ms) ? HALO_OK : HALO_NOMEM;
 }
 
 /* Timers armed by the callbacks themselves wait for the next turn, so none can starve the
@@ -187,10 +142,9 @@ int hl_timer_start(struct hl_loop *loop, struct hl_timer *t, int64_t delay_ms,
 static int fire_timers(struct hl_loop *loop)
 {
     int fired = 0;
-    uint64_t last = loop->order;
-    while (loop->timers > 0 && loop->heap[1]->at_ms <= loop->now_ms &&
-           loop->heap[1]->order <= last) {
-        struct hl_timer *t = loop->heap[1];
+    uint64_t last = loop->timers.order;
+    for (struct hl_timer *t; (t = hl_timers_first(&loop->timers)) != NULL &&
+                             t->at_ms <= loop->now_ms && t->order <= last;) {
         hl_timer_stop(loop, t);
         t->fire(t);
         fired++;
@@ -351,10 +305,9 @@ static int finish_transfers(struct hl_loop *loop)
 /* ms until the next timer or curl's own; -1: neither waits. */
 static int64_t until_timer(const struct hl_loop *loop)
 {
-    int64_t left = -1;
-    if (loop->timers > 0)
-        left = loop->heap[1]->at_ms - loop->clock.now(loop->clock.ud);
-    if (loop->timers > 0 && left < 0)
+    const struct hl_timer *first = hl_timers_first(&loop->timers);
+    int64_t left = first ? first->at_ms - loop->clock.now(loop->clock.ud) : -1;
+    if (first && left < 0)
         left = 0;
     if (loop->curl_at_ms >= 0 && loop->transfers > 0) {
         int64_t curl = loop->curl_at_ms - system_now(NULL);
@@ -416,8 +369,9 @@ int hl_loop_turn(struct hl_loop *loop, int max_wait_ms)
     if (wait < 0 || (max_wait_ms >= 0 && max_wait_ms < wait))
         wait = max_wait_ms;
     if (loop->clock.skip && loop->transfers == 0 && wait != 0) {
-        if (loop->timers > 0 && (max_wait_ms < 0 || until_timer(loop) <= max_wait_ms))
-            loop->clock.skip(loop->clock.ud, loop->heap[1]->at_ms);
+        const struct hl_timer *first = hl_timers_first(&loop->timers);
+        if (first && (max_wait_ms < 0 || until_timer(loop) <= max_wait_ms))
+            loop->clock.skip(loop->clock.ud, first->at_ms);
         wait = 0;
     }
     for (loop->events_left = block(loop, wait); loop->events_left > 0;) {
