@@ -30,8 +30,8 @@ function M.show(service)
     end
     return 200, { instances = json.array(instances), keys = json.array(keys),
         tenants = json.array(table.move(service.tenant_order, 1, #service.tenant_order, 1, {})), clients = clients,
-        tokens = { valid = tokens, issued = service:issued() }, requests = service.requests,
-        effects = service.effects, connections = service.connections and service.connections(), faults = faults.list(service),
+        tokens = { valid = tokens, issued = service:issued() }, requests = service.requests, effects = service.effects,
+        connections = service.connections and service.connections(), faults = faults.list(service),
         switches = service.switches, speed = service.speed, now = service.now() }
 end
 

@@ -19,21 +19,22 @@ cd "$(dirname "$0")" || exit 1
 here=$PWD
 BUILD=${BUILD:-$(dirname "$HALO")}
 BIN=$BUILD/tests/bench
-rounds=7 rows=. long='' smoke='' out=$BUILD/bench many=100 growth="1 10 100 1000"
+rounds=7 rows=. long='' out=$BUILD/bench many=100 growth="1 10 100 1000"
+speed=32 lasts=2 apart=2.1 waiters=1000 settled=7 watched=20 # s; a pause takes 64 s of the sandbox's time
 while [ $# -gt 0 ]; do
     case $1 in
     --rounds) rounds=$2 && shift ;;
     --rows) rows=$2 && shift ;;
     --out) out=$2 && shift ;;
     --long) long=1 ;;
-    --smoke) smoke=1 rounds=1 many=10 growth="1 10" ;;
+    --smoke) rounds=1 many=10 growth="1 10" speed=640 lasts=0.1 apart=0.2 waiters=20 settled=1 watched=1 ;;
     *) sed -n '2,/^set/s/^# \{0,1\}//p' "$here/run.sh" | sed '$d'; exit 2 ;;
     esac
     shift
 done
 mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 1
 results=$out/results.tsv
-rm -f "$results"
+rm -f "$results" "$out/limit.tsv"
 
 # shellcheck source=tests/e2e/lib.bash
 . "$here/../e2e/lib.bash" # a folder of its own, start_sandbox, stop_sandbox, state
@@ -69,7 +70,7 @@ once() {
     local group=$1 program=$2 before
     shift 2
     count
-    before=($requests $connections $tokens)
+    before=("$requests" "$connections" "$tokens")
     if ! "${wrap[@]}" "$BIN/measure" "$work/took" "$@" >"$work/stdout" 2>"$work/stderr"; then
         fail "$group, $program: $(tail -n 3 "$work/stderr")"
         return
@@ -107,7 +108,7 @@ begin_sandbox() {
     start_sandbox --switch "rate=${rate:-0},token_rate=0" "$@"
 }
 
-# instances N: replaces all by the running instances 00000001 to N, which pause in 2 s at --speed 32
+# instances N [STATUS]: replaces all by the running instances 00000001 to N (hexadecimal)
 instances() {
     local n list=
     for ((n = 1; n <= $1; n++)); do
@@ -139,13 +140,13 @@ take_token() {
 
 # front: nginx with TLS before the sandbox; $h1 and $h2 are its addresses, HTTP/1.1 and HTTP/2
 front() {
-    local port ca="$work/ca" try
+    local port ca="$work/ca"
     rm -f "$work/access.log" # it numbers connections anew
-    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=bench-ca -keyout "$ca.key" -out "$ca.pem" 2>"$work/ssl"
-    openssl req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout "$work/tls.key" -out "$work/tls.csr" 2>"$work/ssl"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=bench-ca -keyout "$ca.key" -out "$ca.pem" 2>"$work/ssl"
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost -keyout "$work/tls.key" -out "$work/tls.csr" 2>"$work/ssl"
     openssl x509 -req -days 2 -in "$work/tls.csr" -CA "$ca.pem" -CAkey "$ca.key" -CAcreateserial \
         -extfile <(echo subjectAltName=DNS:localhost) -out "$work/tls.pem" 2>"$work/ssl"
-    for try in 1 2 3 4 5; do
+    for _ in 1 2 3 4 5; do # until the ports are free
         port=$((20000 + RANDOM % 20000))
         cat >"$work/nginx.conf" <<EOF
 daemon off; pid $work/nginx.pid; error_log $work/nginx.err; worker_processes 1;
@@ -166,9 +167,11 @@ EOF
         nginx -c "$work/nginx.conf" 2>>"$work/nginx.err" &
         nginx_pid=$!
         h1=https://localhost:$port h2=https://localhost:$((port + 1))
-        curl -sS --retry 5 --retry-connrefused --retry-delay 1 --cacert "$ca.pem" -o "$work/stdout" \
-            "$h2/_sandbox/state" 2>"$work/stderr" && return
-        kill "$nginx_pid"
+        for ((tries = 0; tries < 100; tries++)); do
+            curl -sS --cacert "$ca.pem" -o "$work/stdout" "$h2/_sandbox/state" 2>"$work/stderr" && return
+            kill -0 "$nginx_pid" 2>/dev/null && sleep 0.05
+        done
+        stop_front
     done
     nginx_pid=
     fail "nginx does not start: $(tail -n 3 "$work/nginx.err")"
@@ -211,12 +214,11 @@ fi
 # The system's store, with the certificate of the front added to it, in the place of the system's.
 if part store; then
     begin_sandbox
-    front && (
+    front && {
         cp -rL /etc/ssl/certs "$work/store"
         cat "$work/ca.pem" >>"$work/store/ca-certificates.crt"
         cp "$work/ca.pem" "$work/store/$(openssl x509 -hash -noout -in "$work/ca.pem").0"
-        AURA_BASE_URL=$h1 AURA_CA_FILE=$work/ca.pem
-        export AURA_BASE_URL AURA_CA_FILE
+        export AURA_BASE_URL=$h1 AURA_CA_FILE=$work/ca.pem
         take_token
         unset AURA_CA_FILE
         # shellcheck disable=SC2016 # for the other shell
@@ -237,10 +239,9 @@ if part store; then
         with halo "$HALO" -e "require 'aura'.get('$id')"
         with "C, bare libcurl" env AURA_TOKEN="$token" "$BIN/floor" gets "$id" 1
         group "one get, https, cached token, a CA file"
-        exit $failures
-    )
-    failures=$((failures + $?))
-    stop_front
+        unset AURA_CA_FILE
+        stop_front
+    }
     stop_sandbox
 fi
 
@@ -256,7 +257,7 @@ if part sequential; then
     # shellcheck disable=SC2016 # for the other shell
     [ -z "${AURA_CLI:-}" ] ||
         with aura-cli bash -c 'for ((i = 0; i < $3; i++)); do "$1" instance get "$2"; done' - "$AURA_CLI" "$id" "$many"
-    group "$many gets, one after another (halo: at most 1.2x wall, 1.5x CPU of C; 1 connection)"
+    group "$many gets, one after another (halo: at most 1.2x wall, 1.5x CPU of C; 1 connection)" $((rounds * 2))
     stop_sandbox
 fi
 
@@ -276,8 +277,9 @@ if part http2; then
         export AURA_CA_FILE=$work/ca.pem
         for latency in 0 60; do
             [ $latency = 0 ] || { stop_front; stop_sandbox; begin_sandbox --latency 60; front; }
-            with "halo, HTTP/2" env AURA_BASE_URL="$h2" "$HALO" --no-token-cache run "$here/concurrent.lua" "$id" "$many"
-            with "halo, HTTP/1.1" env AURA_BASE_URL="$h1" "$HALO" --no-token-cache run "$here/concurrent.lua" "$id" "$many"
+            gets=("$HALO" --no-token-cache run "$here/concurrent.lua" "$id" "$many")
+            with "halo, HTTP/2" env AURA_BASE_URL="$h2" "${gets[@]}"
+            with "halo, HTTP/1.1" env AURA_BASE_URL="$h1" "${gets[@]}"
             group "$many gets at once, https, answers after $latency ms (HTTP/2: 1 connection)"
         done
         unset AURA_CA_FILE
@@ -287,23 +289,24 @@ if part http2; then
 fi
 
 if part pause; then
-    begin_sandbox --speed 32
+    begin_sandbox --speed $speed
     seed_many() {
         instances "$many"
         rm -rf "$work/none"
     }
     seed_many
-    for n in 1 2; do # to learn from
+    for ((n = 0; n < rounds; n += 3)); do # to learn from
         "$HALO" run "$here/pause.lua" "$many" 2>"$work/stderr" || fail "pause: $(<"$work/stderr")"
         seed_many
     done
-    with "C, bare libcurl" "$BIN/floor" pause "$many" 2
-    with "halo, 2.1 s apart" "$HALO" --no-token-cache run "$here/pause.lua" "$many" 2.1
+    with "C, bare libcurl" "$BIN/floor" pause "$many" $lasts
+    with "halo, $apart s apart" "$HALO" --no-token-cache run "$here/pause.lua" "$many" $apart
     with "halo, learned" "$HALO" run "$here/pause.lua" "$many"
     with "halo, first time" env XDG_STATE_HOME="$work/none" XDG_CACHE_HOME="$work/none" \
         "$HALO" --no-token-cache run "$here/pause.lua" "$many"
-    with "lua5.4, module" lua5.4 "$here/pause.lua" "$many" 2.1
-    group "pause $many and wait, 2 s each (at most 2300 ms, 100 ms CPU, 300 requests, 8 connections)" "" seed_many
+    with "lua5.4, module" lua5.4 "$here/pause.lua" "$many" $apart
+    name="pause $many and wait, $lasts s each"
+    group "$name (at most 1.15 times that, 100 ms CPU, 300 requests, 8 connections)" "" seed_many
     stop_sandbox
 fi
 
@@ -319,7 +322,7 @@ usage_of() { # PID SECONDS
 }
 
 if part growth; then
-    begin_sandbox --speed 32
+    begin_sandbox --speed $speed
     for n in $growth; do
         seed_growth() { instances "$n"; }
         seed_growth
@@ -335,13 +338,11 @@ fi
 
 if part waiting; then
     begin_sandbox
-    n=1000
-    [ -z "$smoke" ] || n=100
-    instances "$n" pausing
-    "$HALO" run "$here/waiting.lua" "$n" >"$work/stdout" 2>"$work/stderr" &
+    instances $waiters pausing
+    "$HALO" run "$here/waiting.lua" $waiters >"$work/stdout" 2>"$work/stderr" &
     waiting=$!
-    sleep $((smoke ? 2 : 7)) # the first looks are over
-    printf '\n%d tasks wait, each looks every 20 s: %s\n' "$n" "$(usage_of $waiting $((smoke ? 2 : 20)))"
+    sleep $settled # the first looks are over
+    printf '\n%d tasks wait, each looks every 20 s: %s\n' $waiters "$(usage_of $waiting $watched)"
     kill $waiting
     wait $waiting
     stop_sandbox
@@ -354,7 +355,7 @@ if part sandbox; then
     before=$(ticks)
     "$BIN/floor" gets "$id" "$n" || fail "the sandbox"
     awk -v n="$n" -v ticks=$(($(ticks) - before)) -v hz="$(getconf CLK_TCK)" 'BEGIN {
-        printf "\nThe sandbox answers %d gets a second of CPU time (at least 5000, so that it is not what is measured)\n",
+        printf "\nThe sandbox answers %d gets a second of CPU time (5000 are enough not to be what is measured)\n",
             n * hz / (ticks ? ticks : 1) }'
     stop_sandbox
 fi
@@ -383,9 +384,9 @@ fi
 part pace && "$BIN/pace"
 
 if [ -n "$long" ] && part limit; then
-    rate=125 begin_sandbox --speed 32
+    rate=125 begin_sandbox --speed $speed
     instances 100
-    rm -f "$results"
+    results=$out/limit.tsv
     with halo env AURA_RATE=125 "$HALO" --log "$work/calls" run "$here/pause.lua" 100
     group "pause 100 and wait at 125 requests a minute (at least 60000 ms)" 1
     "$HALO" run "$here/table.lua" "$results"

@@ -102,8 +102,9 @@ if arg[2] and by_name[LINES[1][1]] and by_name[LINES[3][1]] then
         WIDTH, HEIGHT)
     add('<rect width="100%%" height="100%%" fill="white"/>')
     for i = 0, Y_DECADES do
-        add('<path d="M%d %.1fH%.1f" stroke="#ddd"/><text x="%d" y="%.1f" text-anchor="end">%d</text>', LEFT, y_of(10 ^ i),
-            x_of(MOST), LEFT - 6, y_of(10 ^ i) + 4, 10 ^ i // 1)
+        local y = y_of(10 ^ i)
+        add('<path d="M%d %.1fH%.1f" stroke="#ddd"/>', LEFT, y, x_of(MOST))
+        add('<text x="%d" y="%.1f" text-anchor="end">%d</text>', LEFT - 6, y + 4, 10 ^ i // 1)
     end
     for i = 0, X_DECADES do
         add('<text x="%.1f" y="%d" text-anchor="middle">%d</text>', x_of(10 ^ i), BOTTOM + 18, 10 ^ i // 1)
