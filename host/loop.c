@@ -19,6 +19,7 @@ enum {
      * would. */
     CONNECTIONS = 8,
     CONNECTIONS_IF_SLOW = 24,
+    CONNECTIONS_KEPT = 256, /* to all hosts */
     SLOW_US = 50000
 };
 
@@ -228,7 +229,7 @@ int hl_transfer_start(struct hl_loop *loop, struct hl_transfer *t)
         curl_multi_setopt(loop->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)CONNECTIONS);
         /* kept open between calls: by default curl closes those beyond four times the
          * transfers of the moment */
-        curl_multi_setopt(loop->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_IF_SLOW);
+        curl_multi_setopt(loop->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT);
         curl_multi_setopt(loop->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
         curl_multi_setopt(loop->multi, CURLMOPT_SOCKETDATA, loop);
         curl_multi_setopt(loop->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
