@@ -31,8 +31,7 @@ struct hl_loop {
     int events_left;
     CURLM *multi; /* made with the first transfer: most commands never need it */
     int transfers;
-    curl_off_t
-        answer_us;      /* what answers took lately, from the request on; 0: none came */
+    curl_off_t answer_us; /* what an answer took lately; 0: none came */
     int64_t curl_at_ms; /* when curl wants to be called, on the system's clock; -1: not */
     struct hl_timers timers;
     int wake_read, wake_write;

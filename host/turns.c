@@ -78,26 +78,21 @@ static void unlink_turn(struct hl_turn *t)
 
 static void on_timer(struct hl_timer *timer);
 
-/* Gives turns until the governor says to wait. Those who are given one may call back: to
- * wait again, or because they need it no more. */
+/* Gives turns until the governor says to wait, or enough are under way. */
 static void give(struct hl_turns *turns)
 {
     struct hl_turn *t;
-    if (turns->giving)
-        return;
-    turns->giving = true;
     while (turns->under_way < HL_TURNS_AT_ONCE &&
            (t = turns->actions.first ? turns->actions.first : turns->reads.first)) {
         int64_t wait = take(turns, t->list == &turns->actions);
         if (wait > 0 &&
             hl_timer_start(turns->loop, &turns->timer, wait, on_timer) == HALO_OK)
-            break;
+            return;
         unlink_turn(t);
         t->has = true;
         turns->under_way++;
         t->given(t);
     }
-    turns->giving = false;
 }
 
 static void on_timer(struct hl_timer *timer)
@@ -105,15 +100,19 @@ static void on_timer(struct hl_timer *timer)
     give((struct hl_turns *)((char *)timer - offsetof(struct hl_turns, timer)));
 }
 
+/* The next is given its turn by a timer: when many leave at once, as on an interrupt, none
+ * of them shall be given one before it leaves. */
 void hl_turns_leave(struct hl_turn *t)
 {
+    struct hl_turns *turns = t->turns;
     if (t->list) {
         unlink_turn(t);
     } else if (t->has) {
         t->has = false;
-        t->turns->under_way--;
-        if (t->turns->timer.place == 0)
-            give(t->turns);
+        turns->under_way--;
+        if ((turns->actions.first || turns->reads.first) && turns->timer.place == 0 &&
+            hl_timer_start(turns->loop, &turns->timer, 0, on_timer) != HALO_OK)
+            give(turns);
     }
 }
 

@@ -27,9 +27,8 @@ struct hl_turns {
     int per_minute;
     struct hl_rate rate;
     struct hl_ratefile file; /* closed unless shared */
-    struct hl_timer timer;   /* until the governor allows the next */
+    struct hl_timer timer;   /* until the next may be given */
     int under_way;
-    bool giving;
     struct hl_turn_list {
         struct hl_turn *first, *last;
     } actions, reads;
@@ -45,9 +44,7 @@ void hl_turns_stop(struct hl_turns *turns); /* nobody may wait any more */
 /* Waits for a turn; `given` may be called before this returns. */
 void hl_turns_wait(struct hl_turns *turns, struct hl_turn *t, bool action,
                    void (*given)(struct hl_turn *));
-/* Waits no more, or ends its turn; others may be given theirs before this returns. Fine
- * when it does neither. */
-void hl_turns_leave(struct hl_turn *t);
+void hl_turns_leave(struct hl_turn *t); /* waits no more, or ends its turn; or neither */
 
 /* The API refused a request with 429: nobody is given a turn for so long. Returns the
  * requests a minute that are left when that taught a lower limit, otherwise 0. */

@@ -11,8 +11,8 @@
 #
 # How to read it: a round measures each program of a group once, one after the other, so that all have the
 # same weather. Times are ms, median (least .. most). "x" is the median of a program's times divided by those
-# of the group's first program in the same round: absolute times differ from one machine and minute to the next, "x"
-# hardly does. MB is the most memory of any one process. Requests, connections and tokens are counted at the
+# of the group's first program in the same round: absolute times differ from one machine and minute to the next,
+# "x" hardly does. MB is the most memory of any one process. Requests, connections and tokens are counted at the
 # server, and are those of the last round. CPU is that of the program with all its children, not the sandbox's.
 set -u
 cd "$(dirname "$0")" || exit 1
@@ -41,6 +41,7 @@ rm -f "$results" "$out/limit.tsv"
 export HOME=$work/home AURA_RATE=0 LUA_CPATH="$BUILD/?.so;;" LC_ALL=C.UTF-8
 unset XDG_CACHE_HOME XDG_STATE_HOME XDG_CONFIG_HOME HALO_PROFILE AURA_CA_FILE AURA_TOKEN INSTANCE_ID
 mkdir "$HOME"
+PATH=$PATH:/usr/sbin # nginx
 nginx_pid=
 stop_all() {
     [ -n "$nginx_pid" ] && kill "$nginx_pid" 2>/dev/null
@@ -140,10 +141,10 @@ take_token() {
 
 # front: nginx with TLS before the sandbox; $h1 and $h2 are its addresses, HTTP/1.1 and HTTP/2
 front() {
-    local port ca="$work/ca"
+    local port tries ca=$work/ca key=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
     rm -f "$work/access.log" # it numbers connections anew
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=bench-ca -keyout "$ca.key" -out "$ca.pem" 2>"$work/ssl"
-    openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost -keyout "$work/tls.key" -out "$work/tls.csr" 2>"$work/ssl"
+    openssl req -x509 "${key[@]}" -days 2 -subj /CN=bench-ca -keyout "$ca.key" -out "$ca.pem" 2>"$work/ssl"
+    openssl req "${key[@]}" -subj /CN=localhost -keyout "$work/tls.key" -out "$work/tls.csr" 2>"$work/ssl"
     openssl x509 -req -days 2 -in "$work/tls.csr" -CA "$ca.pem" -CAkey "$ca.key" -CAcreateserial \
         -extfile <(echo subjectAltName=DNS:localhost) -out "$work/tls.pem" 2>"$work/ssl"
     for _ in 1 2 3 4 5; do # until the ports are free
@@ -173,7 +174,6 @@ EOF
         done
         stop_front
     done
-    nginx_pid=
     fail "nginx does not start: $(tail -n 3 "$work/nginx.err")"
     return 1
 }

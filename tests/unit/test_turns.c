@@ -107,13 +107,16 @@ static void test_at_once(void **state)
     CHECK_EQ("the others wait", strlen(fired), HL_TURNS_AT_ONCE);
     hl_turns_leave(&all[0].turn);
     hl_turns_leave(&all[0].turn); /* twice is fine */
+    hl_loop_turn(loop, -1);
     CHECK_STR("an action first", fired + HL_TURNS_AT_ONCE, "C");
     hl_turns_leave(&all[HL_TURNS_AT_ONCE + 1].turn);
     hl_turns_leave(&all[HL_TURNS_AT_ONCE + 2].turn);
     hl_turns_leave(&all[1].turn);
+    hl_loop_turn(loop, -1);
     CHECK_STR("then first come, but who left", fired + HL_TURNS_AT_ONCE, "Cad");
     hl_turns_leave(&all[2].turn);
     hl_turns_leave(&all[3].turn);
+    hl_loop_turn(loop, -1);
     CHECK_STR("all", fired + HL_TURNS_AT_ONCE, "Cade");
     hl_turns_stop(&turns);
     CHECK_END();
