@@ -4,9 +4,9 @@
  * Where it is, from earlier waits, they are wide until the change is likely and narrow
  * around that time: about as many looks as one every 20 s (two, where it takes less than
  * 40 s), spent where they help. Beyond what is known each gap is half the time that has
- * passed, and at most 20 s. Each gap is moved a little so that many waiters spread. Or the
- * gaps are fixed, when the caller says so. The last look is at the deadline itself. Pure:
- * time and chance are arguments. */
+ * passed, and at most 20 s. Each gap is moved a little so that many waiters spread. Or
+ * the gaps are fixed, when the caller says so. The last look is at the deadline itself.
+ * Pure: time and chance are arguments. */
 #ifndef HL_PACE_H
 #define HL_PACE_H
 

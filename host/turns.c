@@ -100,8 +100,8 @@ static void on_timer(struct hl_timer *timer)
     give((struct hl_turns *)((char *)timer - offsetof(struct hl_turns, timer)));
 }
 
-/* The next is given its turn by a timer: when many leave at once, as on an interrupt, none
- * of them shall be given one before it leaves. */
+/* The next is given its turn by a timer: when many leave at once, as on an interrupt,
+ * none of them shall be given one before it leaves. */
 void hl_turns_leave(struct hl_turn *t)
 {
     struct hl_turns *turns = t->turns;
