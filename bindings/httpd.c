@@ -186,6 +186,16 @@ static void on_end(void *ud, struct MHD_Connection *connection, void **state,
     *state = NULL;
 }
 
+static void on_connection(void *ud, struct MHD_Connection *connection, void **state,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct hl_server *s = ud;
+    (void)connection;
+    (void)state;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED)
+        s->connections++;
+}
+
 /* ---- the server ---- */
 
 static int load(struct hl_mhd *mhd)
@@ -262,7 +272,8 @@ static int l_listen(lua_State *L)
     s->daemon = s->mhd.start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, ntohs(to.sin_port), NULL, NULL,
         on_request, s, MHD_OPTION_SOCK_ADDR, &to, MHD_OPTION_NOTIFY_COMPLETED, on_end,
-        NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS, MHD_OPTION_END);
+        NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)CONNECTIONS, MHD_OPTION_END);
     if (!s->daemon)
         return hl_raise(L, HALO_IO, NULL, "cannot listen on port %d: %s",
                         (int)ntohs(to.sin_port),
@@ -277,8 +288,9 @@ static int l_listen(lua_State *L)
 static int l_server_index(lua_State *L)
 {
     struct hl_server *s = luaL_checkudata(L, 1, SERVER);
-    if (lua_type(L, 2) == LUA_TSTRING && strcmp(lua_tostring(L, 2), "port") == 0) {
-        lua_pushinteger(L, s->port);
+    const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+    if (strcmp(key, "port") == 0 || strcmp(key, "connections") == 0) {
+        lua_pushinteger(L, *key == 'p' ? s->port : s->connections);
         return 1;
     }
     lua_getmetatable(L, 1);

@@ -66,7 +66,7 @@ struct hl_server {
     struct hl_timer timer;
     struct hl_request *first, *last; /* suspended, oldest first */
     struct hl_next *waiting;         /* newest first */
-    lua_Integer port;
+    lua_Integer port, connections;   /* those accepted so far */
     bool closing;
 };
 

@@ -99,9 +99,9 @@ const struct hl_accepted *hl_client_accepted(const struct hl_client *c, const ch
 
 static void remember(struct hl_client *client, const struct hl_call *c)
 {
-    struct hl_accepted *a = (struct hl_accepted *)hl_client_accepted(client, c->id);
     if (!c->transient || !c->id[0])
         return;
+    struct hl_accepted *a = (struct hl_accepted *)hl_client_accepted(client, c->id);
     if (!a)
         a = &client->accepted[client->accepted_next++ % HL_REMEMBERED];
     snprintf(a->id, sizeof a->id, "%s", c->id);
@@ -126,6 +126,7 @@ static void finish(struct hl_call *c, int err)
     c->state = HL_CALL_DONE;
     leave_queues(c); /* it may end while it waits, for want of a timer */
     hl_timer_stop(c->client->loop, &c->timer);
+    hl_turns_leave(&c->turn);
     if (err == HALO_OK)
         remember(c->client, c);
     c->done(c);
@@ -301,7 +302,7 @@ static void on_answer(struct hl_http *h)
                               .refuses_with_500 = c->refuses_with_500,
                               .elapsed_ms = elapsed(c),
                               .deadline_ms = deadline(c),
-                              .random = hl_loop_random() };
+                              .random = success ? 0 : hl_loop_random() };
     struct hl_retry_out out = hl_retry(&in);
     c->failures += out.counts;
     c->maybe_done = out.maybe_done;
@@ -310,6 +311,7 @@ static void on_answer(struct hl_http *h)
     c->answer = a->body; /* moved: what came, also when it is a failure */
     memset(&a->body, 0, sizeof a->body);
     hl_http_reset(h);
+    hl_turns_leave(&c->turn);
     switch (out.action) {
     case HL_ACT_DONE:
         c->gone = out.note == HL_NOTE_GONE;
@@ -346,14 +348,11 @@ static int start_wire(struct hl_call *c)
     const char *secrets[HL_TOKEN_SECRETS];
     hl_token_secrets(&client->token, secrets);
     bool writes = c->method == HL_POST || c->method == HL_PATCH;
+    bool empty = writes && !c->body;
     struct hl_http_request r = { .method = hl_method_name(c->method),
                                  .url = url,
-                                 .body = c->body  ? c->body
-                                         : writes ? "{}"
-                                                  : NULL,
-                                 .body_len = c->body  ? c->body_len
-                                             : writes ? 2
-                                                      : 0,
+                                 .body = empty ? "{}" : c->body,
+                                 .body_len = empty ? 2 : c->body_len,
                                  .content_type = writes ? "application/json" : NULL,
                                  .bearer = client->token.value,
                                  .secrets = secrets,
@@ -409,6 +408,7 @@ static void step(struct hl_call *c)
         return;
     case HL_CALL_WIRE:
         if (!c->client->token.value) { /* refused while this waited for its turn */
+            hl_turns_leave(&c->turn);
             c->state = HL_CALL_TOKEN;
             step(c);
         } else if (start_wire(c) != HALO_OK) {

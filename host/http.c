@@ -160,8 +160,6 @@ static void release(struct hl_http *h, bool good)
 {
     CURL *easy = h->transfer.easy;
     h->transfer.easy = NULL;
-    if (h->transfer.lost)
-        easy = NULL; /* not even freed */
     if (easy && good &&
         h->pool->count < (int)(sizeof h->pool->idle / sizeof *h->pool->idle)) {
         curl_easy_reset(easy);

@@ -13,8 +13,14 @@
 
 enum {
     EVENTS = 64, /* taken in one turn; what is left comes in the next */
-    SOCKETS = 64,
-    MAX_WAIT_MS = 1000000000
+    MAX_WAIT_MS = 1000000000,
+    /* To one host, where it does not speak HTTP/2, which needs one only. Where answers
+     * take their time, more are waited for at once; still not more than a few browsers
+     * would. */
+    CONNECTIONS = 8,
+    CONNECTIONS_IF_SLOW = 24,
+    CONNECTIONS_KEPT = 256, /* to all hosts */
+    SLOW_US = 50000
 };
 
 struct hl_loop {
@@ -26,13 +32,10 @@ struct hl_loop {
     CURLM *multi; /* made with the first transfer: most commands never need it */
     struct hl_transfer *running;
     int transfers;        /* how many of them */
-    int sockets[SOCKETS]; /* curl's that are watched, as far as there is room */
-    int socket_count;
+    curl_off_t answer_us; /* what an answer took lately; 0: none came */
     int64_t curl_at_ms; /* when curl wants to be called, on the system's clock; -1: not */
     bool spoilt;        /* a transfer has failed, or was given up: see renew_multi */
-    struct hl_timer **heap; /* 1-based binary heap, earliest (at_ms, order) first */
-    size_t timers, timers_room;
-    uint64_t order;
+    struct hl_timers timers;
     int wake_read, wake_write;
 };
 
@@ -90,7 +93,7 @@ void hl_loop_free(struct hl_loop *loop)
     close(loop->wake_read);
     close(loop->wake_write);
     close(loop->epoll);
-    free(loop->heap);
+    free(loop->timers.heap);
     free(loop);
 }
 
@@ -122,61 +125,18 @@ void hl_loop_wakeup(struct hl_loop *loop)
 
 /* ---- timers ---- */
 
-static bool earlier(const struct hl_timer *a, const struct hl_timer *b)
-{
-    return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->order < b->order;
-}
-
-static void place(struct hl_loop *loop, size_t at, struct hl_timer *t)
-{
-    loop->heap[at] = t;
-    t->place = at;
-}
-
-static void sift(struct hl_loop *loop, size_t at, struct hl_timer *t)
-{
-    while (at > 1 && earlier(t, loop->heap[at / 2])) {
-        place(loop, at, loop->heap[at / 2]);
-        at /= 2;
-    }
-    for (size_t child; (child = at * 2) <= loop->timers; at = child) {
-        if (child < loop->timers && earlier(loop->heap[child + 1], loop->heap[child]))
-            child++;
-        if (!earlier(loop->heap[child], t))
-            break;
-        place(loop, at, loop->heap[child]);
-    }
-    place(loop, at, t);
-}
-
 void hl_timer_stop(struct hl_loop *loop, struct hl_timer *t)
 {
-    if (t->place == 0)
-        return;
-    size_t at = t->place;
-    struct hl_timer *last = loop->heap[loop->timers--];
-    t->place = 0;
-    if (last != t)
-        sift(loop, at, last);
+    hl_timers_remove(&loop->timers, t);
 }
 
 int hl_timer_start(struct hl_loop *loop, struct hl_timer *t, int64_t delay_ms,
                    void (*fire)(struct hl_timer *))
 {
     hl_timer_stop(loop, t);
-    if (loop->timers + 2 > loop->timers_room) {
-        size_t room = loop->timers_room ? loop->timers_room * 2 : 16;
-        struct hl_timer **heap = realloc(loop->heap, room * sizeof *heap);
-        if (!heap)
-            return HALO_NOMEM;
-        loop->heap = heap;
-        loop->timers_room = room;
-    }
-    t->at_ms = loop->clock.now(loop->clock.ud) + (delay_ms > 0 ? delay_ms : 0);
-    t->order = ++loop->order;
     t->fire = fire;
-    sift(loop, ++loop->timers, t);
-    return HALO_OK;
+    int64_t at_ms = loop->clock.now(loop->clock.ud) + (delay_ms > 0 ? delay_ms : 0);
+    return hl_timers_add(&loop->timers, t, at_ms) ? HALO_OK : HALO_NOMEM;
 }
 
 /* Timers armed by the callbacks themselves wait for the next turn, so none can starve the
@@ -184,10 +144,9 @@ int hl_timer_start(struct hl_loop *loop, struct hl_timer *t, int64_t delay_ms,
 static int fire_timers(struct hl_loop *loop)
 {
     int fired = 0;
-    uint64_t last = loop->order;
-    while (loop->timers > 0 && loop->heap[1]->at_ms <= loop->now_ms &&
-           loop->heap[1]->order <= last) {
-        struct hl_timer *t = loop->heap[1];
+    uint64_t last = loop->timers.order;
+    for (struct hl_timer *t; (t = hl_timers_first(&loop->timers)) != NULL &&
+                             t->at_ms <= loop->now_ms && t->order <= last;) {
         hl_timer_stop(loop, t);
         t->fire(t);
         fired++;
@@ -244,22 +203,13 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *ud, void
     struct hl_loop *loop = ud;
     (void)easy;
     (void)own;
-    int at = 0;
-    while (at < loop->socket_count && loop->sockets[at] != fd)
-        at++;
     if (what == CURL_POLL_REMOVE) {
-        if (at < loop->socket_count)
-            loop->sockets[at] = loop->sockets[--loop->socket_count];
         unwatch(loop, fd, of_socket(fd));
         return 0;
     }
     uint32_t events =
         (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
-    if (watch(loop, fd, events, of_socket(fd)) != HALO_OK)
-        return -1;
-    if (at == loop->socket_count && at < SOCKETS)
-        loop->sockets[loop->socket_count++] = fd;
-    return 0;
+    return watch(loop, fd, events, of_socket(fd)) == HALO_OK ? 0 : -1;
 }
 
 static int on_curl_timer(CURLM *multi, long ms, void *ud)
@@ -270,6 +220,11 @@ static int on_curl_timer(CURLM *multi, long ms, void *ud)
     return 0;
 }
 
+static long connections(const struct hl_loop *loop)
+{
+    return loop->answer_us >= SLOW_US ? CONNECTIONS_IF_SLOW : CONNECTIONS;
+}
+
 int hl_transfer_start(struct hl_loop *loop, struct hl_transfer *t)
 {
     if (!loop->multi) {
@@ -277,7 +232,10 @@ int hl_transfer_start(struct hl_loop *loop, struct hl_transfer *t)
         if (!loop->multi)
             return HALO_NOMEM;
         curl_multi_setopt(loop->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
-        curl_multi_setopt(loop->multi, CURLMOPT_MAX_HOST_CONNECTIONS, 8L);
+        curl_multi_setopt(loop->multi, CURLMOPT_MAX_HOST_CONNECTIONS, connections(loop));
+        /* kept open between calls: by default curl closes those beyond four times the
+         * transfers of the moment */
+        curl_multi_setopt(loop->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT);
         curl_multi_setopt(loop->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
         curl_multi_setopt(loop->multi, CURLMOPT_SOCKETDATA, loop);
         curl_multi_setopt(loop->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
@@ -318,25 +276,26 @@ void hl_transfer_stop(struct hl_loop *loop, struct hl_transfer *t)
 }
 
 /* Lets curl act. Without memory to note who uses a socket, curl (7.88) forgets what it has
- * noted, and divides by zero when that socket is mentioned again, even to clean up. So
- * what it was doing is lost: nothing of it is touched any more, but for the sockets. */
+ * noted, and divides by zero when that handle is removed. So the multi is cleaned up with
+ * the handles in it, which curl allows, and what was under way has failed. */
 static void act(struct hl_loop *loop, curl_socket_t fd, int what)
 {
     int left;
     if (curl_multi_socket_action(loop->multi, fd, what, &left) != CURLM_OUT_OF_MEMORY)
         return;
+    curl_multi_cleanup(loop->multi);
     loop->multi = NULL;
-    loop->curl_at_ms = -1;
-    for (; loop->socket_count > 0; loop->socket_count--) {
-        int socket = loop->sockets[loop->socket_count - 1];
-        unwatch(loop, socket, of_socket(socket));
-        close(socket);
-    }
     for (struct hl_transfer *t = loop->running; t; t = t->next)
         t->lost = true;
-    for (struct hl_transfer *t; (t = loop->running) != NULL && t->lost;) {
+    for (struct hl_transfer *t = loop->running; t;) {
+        if (!t->lost) { /* started by the callback of one that was */
+            t = t->next;
+            continue;
+        }
+        t->lost = false;
         leave(loop, t);
         t->done(t, CURLE_OUT_OF_MEMORY);
+        t = loop->running;
     }
 }
 
@@ -364,6 +323,18 @@ static void renew_multi(struct hl_loop *loop)
     loop->spoilt = false;
 }
 
+static void choose_connections(struct hl_loop *loop, CURL *easy)
+{
+    curl_off_t sent = 0, came = 0, before = loop->answer_us;
+    curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &sent);
+    curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &came);
+    if (sent == 0 || came <= sent) /* there was none */
+        return;
+    loop->answer_us = before == 0 ? came - sent : before + (came - sent - before) / 8;
+    if ((loop->answer_us >= SLOW_US) != (before >= SLOW_US))
+        curl_multi_setopt(loop->multi, CURLMOPT_MAX_HOST_CONNECTIONS, connections(loop));
+}
+
 static int finish_transfers(struct hl_loop *loop)
 {
     int ran = 0, left = 0;
@@ -380,6 +351,7 @@ static int finish_transfers(struct hl_loop *loop)
             msg->data.result; /* the message dies with the handle's removal */
         struct hl_transfer *t = NULL;
         curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+        choose_connections(loop, t->easy);
         bool spoilt = loop->spoilt || result != CURLE_OK;
         hl_transfer_stop(loop, t);
         loop->spoilt = spoilt;
@@ -394,10 +366,9 @@ static int finish_transfers(struct hl_loop *loop)
 /* ms until the next timer or curl's own; -1: neither waits. */
 static int64_t until_timer(const struct hl_loop *loop)
 {
-    int64_t left = -1;
-    if (loop->timers > 0)
-        left = loop->heap[1]->at_ms - loop->clock.now(loop->clock.ud);
-    if (loop->timers > 0 && left < 0)
+    const struct hl_timer *first = hl_timers_first(&loop->timers);
+    int64_t left = first ? first->at_ms - loop->clock.now(loop->clock.ud) : -1;
+    if (first && left < 0)
         left = 0;
     if (loop->curl_at_ms >= 0 && loop->transfers > 0) {
         int64_t curl = loop->curl_at_ms - system_now(NULL);
@@ -458,8 +429,9 @@ int hl_loop_turn(struct hl_loop *loop, int max_wait_ms)
     if (wait < 0 || (max_wait_ms >= 0 && max_wait_ms < wait))
         wait = max_wait_ms;
     if (loop->clock.skip && loop->transfers == 0 && wait != 0) {
-        if (loop->timers > 0 && (max_wait_ms < 0 || until_timer(loop) <= max_wait_ms))
-            loop->clock.skip(loop->clock.ud, loop->heap[1]->at_ms);
+        const struct hl_timer *first = hl_timers_first(&loop->timers);
+        if (first && (max_wait_ms < 0 || until_timer(loop) <= max_wait_ms))
+            loop->clock.skip(loop->clock.ud, first->at_ms);
         wait = 0;
     }
     for (loop->events_left = block(loop, wait); loop->events_left > 0;) {

@@ -12,6 +12,8 @@
 
 #include <curl/curl.h>
 
+#include "timers.h"
+
 struct hl_loop;
 
 /* A clock for tests. With one, a turn in which only timers wait does not block: the loop
@@ -49,12 +51,7 @@ void hl_loop_wakeup(struct hl_loop *loop);
 
 /* ---- timers: embedded in their owner's memory, zero-initialised; equal times fire first
  * in, first out */
-struct hl_timer {
-    size_t place; /* 1-based place in the heap; 0: not armed */
-    int64_t at_ms;
-    uint64_t order;
-    void (*fire)(struct hl_timer *t); /* the timer is disarmed before this is called */
-};
+
 /* (Re)arms. Returns HALO_OK or HALO_NOMEM. */
 int hl_timer_start(struct hl_loop *loop, struct hl_timer *t, int64_t delay_ms,
                    void (*fire)(struct hl_timer *));
@@ -79,7 +76,7 @@ struct hl_transfer {
     CURL *easy; /* the caller's; its CURLOPT_PRIVATE belongs to the loop while it runs */
     void (*done)(struct hl_transfer *t, CURLcode result);
     bool running;
-    bool lost; /* curl lost track of it: the handle must not be touched, nor freed */
+    bool lost; /* about to fail, for curl has lost track of it */
     struct hl_transfer *prev, *next;
 };
 int hl_transfer_start(struct hl_loop *loop,

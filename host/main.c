@@ -38,7 +38,7 @@ static void on_event(void *ud, const char *json, size_t len)
 {
     const struct options *o = ud;
     static const char CALL[] = "{\"event\":\"call\"";
-    if (!o->log || len < sizeof CALL || memcmp(json, CALL, sizeof CALL - 1) != 0)
+    if (len < sizeof CALL || memcmp(json, CALL, sizeof CALL - 1) != 0)
         return;
     fwrite(json, 1, len, o->log);
     fputc('\n', o->log);
@@ -179,7 +179,7 @@ static int run_script(struct options *o, char **words)
     cfg.token_cache = cfg.token_cache && !o->sandbox; /* that one ends with us */
     cfg.ud = o;
     cfg.log = on_log;
-    cfg.event = on_event;
+    cfg.event = o->log ? on_event : NULL;
     cfg.confirm = on_confirm;
     halo_run *run = NULL;
     halo_host *h = NULL;

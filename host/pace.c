@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#define USUAL_GAP_S 20.0  /* what the number of looks is measured by */
+#define USUAL_GAP_S 20.0  /* what the number of looks is measured by; or half the wait */
 #define WIDEST_GAP_S 60.0 /* or a tenth of the longest wait that is likely */
 #define NARROWEST_GAP_S 1.0
 
@@ -102,6 +102,7 @@ void hl_pace_model(struct hl_pace_model *m, const float *seconds, int count)
         return;
     struct density d = density_of(seconds, count);
     m->end_s = exp(d.at[count - 1] + 2 * d.blur);
+    m->usual_s = fmin(USUAL_GAP_S, fmax(NARROWEST_GAP_S, exp(d.middle) / 2));
     double ratio = pow(m->end_s, 1.0 / HL_PACE_GRID);
     for (int i = 1; i <= HL_PACE_GRID; i++) {
         double come, left, step = t * ratio - t;
@@ -109,7 +110,7 @@ void hl_pace_model(struct hl_pace_model *m, const float *seconds, int count)
         look_at(&d, t, &come, &left);
         gap[i] = sqrt(left / (come + 1e-300));
         looks += left * step / gap[i];
-        usual += left * step / USUAL_GAP_S; /* what one every 20 s would come to */
+        usual += left * step / m->usual_s;
     }
     usual *= 0.88; /* the gaps are shortened by chance, and rounded */
     double factor = looks / (usual > 1 ? usual : 1);
@@ -121,11 +122,15 @@ void hl_pace_model(struct hl_pace_model *m, const float *seconds, int count)
     }
 }
 
-/* The looks to have taken by t. */
+/* The gap at a time that is beyond what is known. */
+static double gap_beyond(const struct hl_pace_model *m, double t)
+{
+    return fmin(USUAL_GAP_S, fmax(m->usual_s, t / 2));
+}
+
+/* The looks to have taken by t, which is before the end. */
 static double looks_by(const struct hl_pace_model *m, double t)
 {
-    if (t >= m->end_s)
-        return m->looks[HL_PACE_GRID] + (t - m->end_s) / USUAL_GAP_S;
     if (t <= 1)
         return 0;
     double at = log(t) / log(m->end_s) * HL_PACE_GRID;
@@ -138,7 +143,7 @@ static double time_of(const struct hl_pace_model *m, double looks)
 {
     int low = 0, high = HL_PACE_GRID;
     if (looks >= m->looks[HL_PACE_GRID])
-        return m->end_s + (looks - m->looks[HL_PACE_GRID]) * USUAL_GAP_S;
+        return m->end_s + (looks - m->looks[HL_PACE_GRID]) * gap_beyond(m, m->end_s);
     while (high - low > 1) {
         int i = (low + high) / 2;
         if (m->looks[i] <= looks)
@@ -153,8 +158,10 @@ static double time_of(const struct hl_pace_model *m, double looks)
 static int64_t learned_gap_ms(struct hl_pace *p, int64_t now_ms)
 {
     double t = (double)(now_ms - p->begun_ms) / 1000;
-    double next = time_of(p->model, looks_by(p->model, t > 0 ? t : 0) + 1);
-    double least = USUAL_GAP_S * (++p->looks - AHEAD_LOOKS) / AHEAD;
+    double next = t >= p->model->end_s
+                      ? t + gap_beyond(p->model, t)
+                      : time_of(p->model, looks_by(p->model, t > 0 ? t : 0) + 1);
+    double least = p->model->usual_s * (++p->looks - AHEAD_LOOKS) / AHEAD;
     if (next < least)
         next = least;
     return (int64_t)(1000 * within_bounds(p->model, next - t));

@@ -2,10 +2,11 @@
  *
  * Where it is not known how long it takes, the gaps then grow from 1 s by half to 15 s.
  * Where it is, from earlier waits, they are wide until the change is likely and narrow
- * around that time: about as many looks as one every 20 s, spent where they help. Beyond
- * what is known there is one every 20 s. Each gap is moved a little so that many waiters
- * spread. Or the gaps are fixed, when the caller says so. The last look is at the
- * deadline itself. Pure: time and chance are arguments. */
+ * around that time: about as many looks as one every 20 s (two, where it takes less than
+ * 40 s), spent where they help. Beyond what is known each gap is half the time that has
+ * passed, and at most 20 s. Each gap is moved a little so that many waiters spread. Or
+ * the gaps are fixed, when the caller says so. The last look is at the deadline itself.
+ * Pure: time and chance are arguments. */
 #ifndef HL_PACE_H
 #define HL_PACE_H
 
@@ -27,6 +28,7 @@ enum {
  * nearly everything; the factor is chosen for the number of looks above. */
 struct hl_pace_model {
     double end_s;                  /* the last moment of the grid; 0: nothing is known */
+    double usual_s;                /* one every so often would take as many looks */
     float looks[HL_PACE_GRID + 1]; /* by 1 s, ..., end_s, in equal ratios */
 };
 

@@ -62,10 +62,8 @@ int hl_turns_refused(struct hl_turns *turns, int64_t hold_ms)
 
 /* ---- the queue ---- */
 
-void hl_turns_leave(struct hl_turn *t)
+static void unlink_turn(struct hl_turn *t)
 {
-    if (!t->list)
-        return;
     if (t->prev)
         t->prev->next = t->next;
     else
@@ -80,16 +78,19 @@ void hl_turns_leave(struct hl_turn *t)
 
 static void on_timer(struct hl_timer *timer);
 
-/* Gives turns until the governor says to wait. */
+/* Gives turns until the governor says to wait, or enough are under way. */
 static void give(struct hl_turns *turns)
 {
-    for (struct hl_turn *t; (t = turns->actions.first ? turns->actions.first
-                                                      : turns->reads.first) != NULL;) {
+    struct hl_turn *t;
+    while (turns->under_way < HL_TURNS_AT_ONCE &&
+           (t = turns->actions.first ? turns->actions.first : turns->reads.first)) {
         int64_t wait = take(turns, t->list == &turns->actions);
         if (wait > 0 &&
             hl_timer_start(turns->loop, &turns->timer, wait, on_timer) == HALO_OK)
             return;
-        hl_turns_leave(t);
+        unlink_turn(t);
+        t->has = true;
+        turns->under_way++;
         t->given(t);
     }
 }
@@ -99,9 +100,26 @@ static void on_timer(struct hl_timer *timer)
     give((struct hl_turns *)((char *)timer - offsetof(struct hl_turns, timer)));
 }
 
+/* The next is given its turn by a timer: when many leave at once, as on an interrupt,
+ * none of them shall be given one before it leaves. */
+void hl_turns_leave(struct hl_turn *t)
+{
+    struct hl_turns *turns = t->turns;
+    if (t->list) {
+        unlink_turn(t);
+    } else if (t->has) {
+        t->has = false;
+        turns->under_way--;
+        if ((turns->actions.first || turns->reads.first) && turns->timer.place == 0 &&
+            hl_timer_start(turns->loop, &turns->timer, 0, on_timer) != HALO_OK)
+            give(turns);
+    }
+}
+
 void hl_turns_wait(struct hl_turns *turns, struct hl_turn *t, bool action,
                    void (*given)(struct hl_turn *))
 {
+    t->turns = turns;
     t->list = action ? &turns->actions : &turns->reads;
     t->given = given;
     t->next = NULL;

@@ -1,6 +1,7 @@
-/* Who may send next: those who wait for their turn, as the governor allows. Actions go
- * before reads, and among them first come is first served. Where it is shared, all
- * processes of the user that have the same client id are under one limit. */
+/* Who may send next: those who wait for their turn, as the governor allows, and so many
+ * at a time. Actions go before reads, and among them first come is first served. Where it
+ * is shared, all processes of the user that have the same client id are under one limit.
+ */
 #ifndef HL_TURNS_H
 #define HL_TURNS_H
 
@@ -8,11 +9,17 @@
 #include "loop.h"
 #include "ratefile.h"
 
-/* One that waits; embedded in its owner, zero-initialised. */
+/* Requests under way at once: what a server grants on one connection of HTTP/2. Each
+ * costs memory, and more would only wait elsewhere. */
+enum { HL_TURNS_AT_ONCE = 100 };
+
+/* One that waits, or whose turn it is; embedded in its owner, zero-initialised. */
 struct hl_turn {
+    struct hl_turns *turns;
     struct hl_turn *prev, *next;
     struct hl_turn_list *list;        /* NULL: does not wait */
-    void (*given)(struct hl_turn *t); /* it is its turn; it waits no more */
+    bool has;                         /* it is its turn */
+    void (*given)(struct hl_turn *t); /* it is its turn, until hl_turns_leave */
 };
 
 struct hl_turns {
@@ -20,7 +27,8 @@ struct hl_turns {
     int per_minute;
     struct hl_rate rate;
     struct hl_ratefile file; /* closed unless shared */
-    struct hl_timer timer;   /* until the governor allows the next */
+    struct hl_timer timer;   /* until the next may be given */
+    int under_way;
     struct hl_turn_list {
         struct hl_turn *first, *last;
     } actions, reads;
@@ -36,7 +44,7 @@ void hl_turns_stop(struct hl_turns *turns); /* nobody may wait any more */
 /* Waits for a turn; `given` may be called before this returns. */
 void hl_turns_wait(struct hl_turns *turns, struct hl_turn *t, bool action,
                    void (*given)(struct hl_turn *));
-void hl_turns_leave(struct hl_turn *t); /* fine when it does not wait */
+void hl_turns_leave(struct hl_turn *t); /* waits no more, or ends its turn; or neither */
 
 /* The API refused a request with 429: nobody is given a turn for so long. Returns the
  * requests a minute that are left when that taught a lower limit, otherwise 0. */

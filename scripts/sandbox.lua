@@ -120,6 +120,7 @@ Faults, to rehearse a workflow against:
     run = function(args)
         local service = new_service(args)
         local server = httpd.listen { port = args.port, address = "127.0.0.1" }
+        service.connections = function() return server.connections end        -- for GET /_sandbox/state
         print("export AURA_BASE_URL=http://127.0.0.1:" .. server.port)
         print("export AURA_CLIENT_ID=sandbox")
         print("export AURA_CLIENT_SECRET=sandbox")

@@ -1,13 +1,18 @@
 ---Loads, checks and runs scripts: the one place where a script's declaration is read.
-local args = require "args"
 local fail = require "fail"
 local halo = require "halo"
 local json = require "json"
 local library = require "library"
-local report = require "report"
 local ui = require "ui"
 
 local M = {}
+
+---A module that is compiled when it is first used: many starts do without it.
+local function later(name)
+    return setmetatable({}, { __index = function(_, key) return require(name)[key] end })
+end
+
+local args, report = later "args", later "report"
 
 local EFFECTS = { read = "reads only", change = "changes instances", destroy = "may delete instances" }
 local KEYS = { summary = "string", effect = "string", args = "table", run = "function", show = "function",

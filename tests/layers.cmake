@@ -5,7 +5,7 @@ cmake_minimum_required(VERSION 3.22)
 # A file may include headers of ours from its own layer and from those below it, and, of foreign
 # libraries, those after the "|" (C's and the system's headers are free).
 set(LAYERS
-  "err buf governor retry pace status baseurl |"
+  "err buf timers governor retry pace status baseurl |"
   "fs filelock userdir tokencache ratefile durations secret | openssl"
   "root |"
   "loop proxy | curl"

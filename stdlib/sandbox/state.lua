@@ -10,8 +10,8 @@ local switches = require "sandbox.switches"
 local M = {}
 
 ---GET /_sandbox/state: everything, passwords included. The answer can be given to --seed.
----`requests` counts what reached the service, `effects` what changed something, both by route; `faults` as
----GET /_sandbox/faults shows them.
+---`requests` counts what reached the service, `effects` what changed something, both by route; `connections`
+---those that were made, this one included; `faults` as GET /_sandbox/faults shows them.
 function M.show(service)
     model.settle_all(service)
     local instances, keys, clients, tokens = {}, {}, {}, 0
@@ -30,8 +30,8 @@ function M.show(service)
     end
     return 200, { instances = json.array(instances), keys = json.array(keys),
         tenants = json.array(table.move(service.tenant_order, 1, #service.tenant_order, 1, {})), clients = clients,
-        tokens = { valid = tokens, issued = service:issued() }, requests = service.requests,
-        effects = service.effects, faults = faults.list(service),
+        tokens = { valid = tokens, issued = service:issued() }, requests = service.requests, effects = service.effects,
+        connections = service.connections and service.connections(), faults = faults.list(service),
         switches = service.switches, speed = service.speed, now = service.now() }
 end
 

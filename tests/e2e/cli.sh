@@ -345,6 +345,8 @@ test_sandbox() {
 }
 
 start_sandbox --speed 600 --switch rate=0,token_rate=0
+equal "connections made" "$(state .connections)" 1 # this one
+equal "connections made" "$(state .connections)" 2
 for part in usage wrong_usage output own_scripts disk effects terminal signals sandbox; do
     test_$part
 done

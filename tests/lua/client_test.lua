@@ -84,6 +84,36 @@ function TestToken:test_an_answer_without_a_token()
     end
 end
 
+TestConnections = { setUp = Case.setUp, tearDown = Case.tearDown }
+
+local function get_at_once(n)
+    local all = {}
+    for i = 1, n do
+        all[i] = i
+    end
+    task.all(all, function() return c:get("3fa29c1e") end)
+end
+
+function TestConnections:test_are_8_and_stay_open_between_calls()
+    s.routes[GET] = instance("running")
+    for _ = 1, 3 do
+        for _ = 1, 40 do           -- one at a time: curl by itself would close all but four
+            c:get("3fa29c1e")
+        end
+        get_at_once(20)
+    end
+    lu.assertEquals(s.http.connections, 8)
+end
+
+function TestConnections:test_are_more_where_answers_take_their_time()
+    s.routes[GET] = function()     -- one after the other: with eight at once each takes 200 ms
+        task.sleep(0.025)
+        return 200, { data = { id = "3fa29c1e", status = "running" } }
+    end
+    get_at_once(50)
+    lu.assertEquals(s.http.connections, 24)
+end
+
 TestRequests = { setUp = Case.setUp, tearDown = Case.tearDown }
 
 function TestRequests:test_headers_and_bodies()

@@ -35,6 +35,9 @@ static const struct durations PACE_CASES[] = {
     { "shifted for once: 5 min, now 4", { 300, 300 }, { 240, 240 }, 0.1, false },
     { "far longer: 1 min, then 15", { 60, 60 }, { 900, 900 }, 0.2, true },
     { "far longer for once: 1 min, now 15", { 60, 60 }, { 900, 900 }, 0.2, false },
+    { "2 s, spread 5 %", { 2, 2 }, { 2, 2 }, 0.05, true },
+    { "10 s, spread 10 %", { 10, 10 }, { 10, 10 }, 0.1, true },
+    { "shifted for once: 2 s, now 3", { 2, 2 }, { 3, 3 }, 0.05, false },
     { "nothing known, then 5 min", { 0, 0 }, { 300, 300 }, 0.1, true },
 };
 

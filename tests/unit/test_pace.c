@@ -71,7 +71,8 @@ static void test_learned(void **state)
         int delay, looks;
     } MOST[] = { { 33, 103 }, { 33, 103 }, { 40, 103 }, { 66, 103 },  { 33, 103 },
                  { 33, 103 }, { 36, 103 }, { 64, 103 }, { 33, 103 },  { 33, 103 },
-                 { 42, 150 }, { 75, 103 }, { 52, 103 }, { 100, 120 }, { 33, 103 } };
+                 { 42, 150 }, { 75, 103 }, { 52, 103 }, { 100, 120 }, { 5, 120 },
+                 { 10, 180 }, { 5, 160 },  { 33, 103 } };
     (void)state;
     CHECK_EQ("a bound for each", COUNT(MOST), COUNT(PACE_CASES));
     for (size_t i = 0; i < COUNT(PACE_CASES); i++) {

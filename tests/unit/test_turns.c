@@ -92,6 +92,36 @@ static void test_order(void **state)
     CHECK_END();
 }
 
+/* No more than so many at a time; the others follow as turns end. */
+static void test_at_once(void **state)
+{
+    static struct waiter all[HL_TURNS_AT_ONCE + 5];
+    struct hl_turns turns;
+    (void)state;
+    hl_turns_init(&turns, loop, 0);
+    for (size_t i = 0; i < HL_TURNS_AT_ONCE; i++)
+        waits(&turns, &all[i], 'x', READ);
+    CHECK_EQ("that many go at once", strlen(fired), HL_TURNS_AT_ONCE);
+    for (size_t i = 0; i < 5; i++)
+        waits(&turns, &all[HL_TURNS_AT_ONCE + i], "abCde"[i], i == 2);
+    CHECK_EQ("the others wait", strlen(fired), HL_TURNS_AT_ONCE);
+    hl_turns_leave(&all[0].turn);
+    hl_turns_leave(&all[0].turn); /* twice is fine */
+    hl_loop_turn(loop, -1);
+    CHECK_STR("an action first", fired + HL_TURNS_AT_ONCE, "C");
+    hl_turns_leave(&all[HL_TURNS_AT_ONCE + 1].turn);
+    hl_turns_leave(&all[HL_TURNS_AT_ONCE + 2].turn);
+    hl_turns_leave(&all[1].turn);
+    hl_loop_turn(loop, -1);
+    CHECK_STR("then first come, but who left", fired + HL_TURNS_AT_ONCE, "Cad");
+    hl_turns_leave(&all[2].turn);
+    hl_turns_leave(&all[3].turn);
+    hl_loop_turn(loop, -1);
+    CHECK_STR("all", fired + HL_TURNS_AT_ONCE, "Cade");
+    hl_turns_stop(&turns);
+    CHECK_END();
+}
+
 /* The only file of the directory. */
 static void rate_file(char *path, size_t room)
 {
@@ -223,6 +253,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_shared, setup, teardown),
         cmocka_unit_test_setup_teardown(test_learned, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_files, setup, teardown),
