@@ -122,6 +122,7 @@ static void finish(struct hl_call *c, int err)
     c->failure.attempts = c->attempts;
     c->state = HL_CALL_DONE;
     hl_timer_stop(c->client->loop, &c->timer);
+    hl_turns_over(&c->turn);
     if (err == HALO_OK)
         remember(c->client, c);
     c->done(c);
@@ -284,6 +285,7 @@ static void on_answer(struct hl_http *h)
     c->answer = a->body; /* moved: what came, also when it is a failure */
     memset(&a->body, 0, sizeof a->body);
     hl_http_reset(h);
+    hl_turns_over(&c->turn);
     switch (out.action) {
     case HL_ACT_DONE:
         c->gone = out.note == HL_NOTE_GONE;
@@ -382,6 +384,7 @@ static void step(struct hl_call *c)
         return;
     case HL_CALL_WIRE:
         if (!c->client->token.value) { /* refused while this waited for its turn */
+            hl_turns_over(&c->turn);
             c->state = HL_CALL_TOKEN;
             step(c);
         } else if (start_wire(c) != HALO_OK) {
@@ -412,6 +415,7 @@ void hl_call_end(struct hl_call *c)
         hl_timer_stop(c->client->loop, &c->timer);
         if (c->http.pool)
             hl_http_reset(&c->http);
+        hl_turns_over(&c->turn);
         hl_client_unref(c->client);
         c->client = NULL;
     }

@@ -83,13 +83,16 @@ static void on_timer(struct hl_timer *timer);
 /* Gives turns until the governor says to wait. */
 static void give(struct hl_turns *turns)
 {
-    for (struct hl_turn *t; (t = turns->actions.first ? turns->actions.first
+    for (struct hl_turn *t; turns->under_way < HL_TURNS_AT_ONCE &&
+                            (t = turns->actions.first ? turns->actions.first
                                                       : turns->reads.first) != NULL;) {
         int64_t wait = take(turns, t->list == &turns->actions);
         if (wait > 0 &&
             hl_timer_start(turns->loop, &turns->timer, wait, on_timer) == HALO_OK)
             return;
         hl_turns_leave(t);
+        t->turns = turns;
+        turns->under_way++;
         t->given(t);
     }
 }
@@ -112,5 +115,18 @@ void hl_turns_wait(struct hl_turns *turns, struct hl_turn *t, bool action,
         t->list->first = t;
     t->list->last = t;
     if (action || turns->timer.place == 0) /* reads may have to wait where it need not */
+        give(turns);
+}
+
+/* The next is given its turn later: when many are cancelled, it may be one of them. */
+void hl_turns_over(struct hl_turn *t)
+{
+    struct hl_turns *turns = t->turns;
+    if (!turns)
+        return;
+    t->turns = NULL;
+    turns->under_way--;
+    if (turns->timer.place == 0 && (turns->actions.first || turns->reads.first) &&
+        hl_timer_start(turns->loop, &turns->timer, 0, on_timer) != HALO_OK)
         give(turns);
 }

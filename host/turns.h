@@ -1,6 +1,11 @@
 /* Who may send next: those who wait for their turn, as the governor allows. Actions go
  * before reads, and among them first come is first served. Where it is shared, all
- * processes of the user that have the same client id are under one limit. */
+ * processes of the user that have the same client id are under one limit.
+ *
+ * So whoever asks for a turn again and again is served round and round: of W waits, each
+ * looks once in every W / R minutes, R being the reads a minute that the governor allows
+ * (110 of 125), or at its own pace where that is slower. A change is thus seen at most
+ * one gap of that pace (pace.h: 20 s at most) + ceil(W / R) * 62 s after it happened. */
 #ifndef HL_TURNS_H
 #define HL_TURNS_H
 
@@ -8,11 +13,14 @@
 #include "loop.h"
 #include "ratefile.h"
 
+enum { HL_TURNS_AT_ONCE = 64 }; /* requests under way; each takes about 10 kB */
+
 /* One that waits; embedded in its owner, zero-initialised. */
 struct hl_turn {
     struct hl_turn *prev, *next;
     struct hl_turn_list *list;        /* NULL: does not wait */
     void (*given)(struct hl_turn *t); /* it is its turn; it waits no more */
+    struct hl_turns *turns;           /* NULL: has none */
 };
 
 struct hl_turns {
@@ -21,6 +29,7 @@ struct hl_turns {
     struct hl_rate rate;
     struct hl_ratefile file; /* closed unless shared */
     struct hl_timer timer;   /* until the governor allows the next */
+    int under_way;           /* turns that were given and are not over */
     struct hl_turn_list {
         struct hl_turn *first, *last;
     } actions, reads;
@@ -37,6 +46,7 @@ void hl_turns_stop(struct hl_turns *turns); /* nobody may wait any more */
 void hl_turns_wait(struct hl_turns *turns, struct hl_turn *t, bool action,
                    void (*given)(struct hl_turn *));
 void hl_turns_leave(struct hl_turn *t); /* fine when it does not wait */
+void hl_turns_over(struct hl_turn *t);  /* its request has ended; fine when it has none */
 
 /* The API refused a request with 429: nobody is given a turn for so long. Returns the
  * requests a minute that are left when that taught a lower limit, otherwise 0. */

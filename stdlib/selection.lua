@@ -3,6 +3,7 @@
 ---What `--select` and `--exclude` say is in HELP, which `halo help pause` shows as well.
 local aura = require "aura"
 local fail = require "fail"
+local json = require "json"
 local report = require "report"
 local size = require "size"
 local task = require "task"
@@ -150,7 +151,7 @@ end
 ---@param list table[]
 ---@return table[]
 function M.look(list)
-    return task.all(list, function(inst)
+    return json.array(task.all(list, function(inst)
         if looked[inst] then
             return inst
         end
@@ -160,7 +161,7 @@ function M.look(list)
         end
         looked[now or inst] = now ~= nil
         return now or inst
-    end, { limit = LOOKS })
+    end, { limit = LOOKS }))
 end
 
 ---Whether an instance is as a GET shows it.
@@ -177,7 +178,7 @@ end
 ---@return table[] list those that had to be looked at are as a GET shows them
 function M.list(select, exclude, filter)
     local wanted, unwanted = M.read(select, "--select"), M.read(exclude, "--exclude")
-    local list, open = {}, {}
+    local list, open = json.array {}, {}
     for _, inst in ipairs((aura.list(filter))) do
         local taken = M.selects(inst, wanted, unwanted)
         if taken then
@@ -232,7 +233,8 @@ local function unknown(words)
         { hint = "nothing was done; `halo list` shows the ids and the names" })
 end
 
----The id of the instance that a word means. What has the form of an id is one: that takes no request.
+---The id of the instance that a word means. What has the form of an id is one: that takes no request. What is
+---no name either is taken for one, if it could be: the API has the last word.
 ---@param word string
 ---@return string id
 function M.id(word)
@@ -240,7 +242,7 @@ function M.id(word)
         return word
     end
     local inst = M.find((aura.list()), word)
-    return inst and inst.id or unknown { word }
+    return inst and inst.id or word:match("^[%w_-]+$") or unknown { word }
 end
 
 ---The instances that words mean, in their order, each once.
