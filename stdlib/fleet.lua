@@ -42,7 +42,7 @@ local AT_ONCE = 8                            -- changes that are asked for at a 
 
 ---Whether an argument names just one instance, in the way that is not a fleet.
 local function just_one(args)
-    return #args.select == 0 and #args.instance == 1 and not args.work_dir and args.instance[1]
+    return #args.instance == 1 and #args.exclude == 0 and not args.limit and not args.work_dir and args.instance[1]
 end
 
 ---Those of a list that fit.
