@@ -14,6 +14,9 @@ fleet() {
     done
     seed "{\"replace\":true,\"tenants\":[{\"id\":\"$platform\",\"name\":\"Platform\"}],\"instances\":[$list]}"
 }
+# faults JSON: instead of those there are
+faults() { curl -sS -o /dev/null "$AURA_BASE_URL/_sandbox/faults" -d "{\"clear\":true,\"faults\":$1}"; }
+
 # outcomes: id and outcome of each, in the order of the result
 outcomes() { jq -r '.[] | "\(.id[5:]) \(.outcome)"' out | paste -sd, ; }
 statuses() { state '[.instances[].status] | join(" ")'; }
@@ -130,12 +133,12 @@ test_failures() {
     hasnt out "begun  "
     equal "pauses of the last" "$(of f0000012 status)" running
     # 500 to a POST: looked at, and sent again when it was not done.
-    curl -sS -o cleared "$AURA_BASE_URL/_sandbox/faults" -d '{"clear":true,"faults":["POST ** 500:acted x2"]}'
+    faults '["POST ** 500:acted x2"]'
     fleet 4 '"status":"running"'
     run 0 "$HALO" pause --select 'name=dev-*'
     equal "statuses" "$(statuses)" "paused paused paused paused"
     # One never gets there.
-    curl -sS -o cleared "$AURA_BASE_URL/_sandbox/faults" -d '{"clear":true,"faults":["POST **/f0000002/* stuck"]}'
+    faults '["POST **/f0000002/* stuck"]'
     fleet 3 '"status":"paused"'
     run 3 "$HALO" resume --select 'name=dev-*' --timeout 2 --json
     equal "outcomes" "$(outcomes)" "001 done,002 failed,003 done"
@@ -156,7 +159,7 @@ test_busy() {
     equal "pauses" "$(state '.effects["POST /v1/instances/{id}/pause"]')" 4
 }
 
-test_delete() {
+test_deleted() {
     own_sandbox
     fleet 4
     run 0 "$HALO" --yes delete --select 'name=dev-*' --exclude name=dev-02 --json
@@ -169,69 +172,62 @@ test_delete() {
     equal "deletions" "$(effects)" 4
 }
 
-# cut SIGNAL COUNT command ...: cut off once COUNT changes have had their effect
-cut() {
-    local signal=$1 count=$2
-    shift 2
-    "$@" >out 2>err &
-    pid=$!
-    reached() { [ "$(effects)" -ge "$count" ]; }
-    poll reached
-    kill -"$signal" "$pid"
-    wait "$pid" 2>/dev/null
-}
-
 # The same command goes on with what is left, and nothing is done twice: with a journal, and without where it needs none.
+# It is cut off when four are answered, two done and not answered, and six not even done.
+# cut_off SIGNAL SCRIPT METHOD PATH [option ...]
 cut_off() {
-    local signal=$1 each many=20 speed=60
-    own_sandbox --latency 100
-    for each in pause resize snapshot delete; do
-        local command=("$HALO" --yes $each --select 'name=dev-*')
-        case $each in
-        resize) command+=(--memory 16 --storage 32 --work-dir resized) ;;
-        snapshot) command+=(--interval 0.2) ;;
-        delete) command+=(--work-dir deleted) ;;
-        esac
-        fleet $many
-        curl -sS -o /dev/null "$AURA_BASE_URL/_sandbox/state" -d '{"reset_counters":true}'
-        cut "$signal" 4 "${command[@]}"
-        [ "$(effects)" -lt $many ] || fail "$each: there was nothing left to do"
-        if [ "$signal" = INT ]; then
-            has err "goes on with what is left"
-            has out "interrupted"
-        fi
-        run 0 "${command[@]}"
-        equal "$each: effects" "$(effects)" $many
-        case $each in
-        pause) equal "paused" "$(state '[.instances[] | select(.status == "paused")] | length')" $many ;;
-        resize) equal "resized" "$(state '[.instances[] | select(.memory == "16GB")] | length')" $many ;;
-        snapshot) equal "snapshots" "$(state '[.instances[].snapshots | length] | unique | tostring')" '[1]' ;;
-        delete) equal "left" "$(state '.instances | length')" 0 ;;
-        esac
-    done
-    run 0 "$HALO" runs --json
-    equal "runs" "$(jq -r '.[] | .script + " " + .state' out | sort | paste -sd,)" \
-        "delete finished,resize finished,snapshot finished"
+    local signal=$1 each=$2 route="$3 $4" many=20 speed=60
+    reached() { [ "$(effects)" = 6 ]; }
+    own_sandbox
+    local command=("$HALO" --yes "$each" --select 'name=dev-*' "${@:5}")
+    fleet $many
+    faults "[\"$route hang:acted x2 after 4\",\"$route hang after 6\"]"
+    begin "${command[@]}"
+    poll reached || fail "$(effects) effects"
+    kill -"$signal" "$pid"
+    if [ "$signal" = INT ]; then
+        ends 130
+        has err "goes on with what is left"
+        equal "interrupted" "$(grep -c 'interrupted$' out)" 8
+    else
+        wait "$pid" 2>/dev/null
+    fi
+    faults '[]'
+    run 0 "${command[@]}"
+    equal "effects" "$(effects)" $many
 }
-test_interrupted() { cut_off INT; }
 
-test_killed() {
-    cut_off KILL
-    cp -r deleted kept
-    run 0 "$HALO" --yes delete --select 'name=dev-*' --work-dir deleted --json
+pause() { cut_off "$1" pause POST '**/pause'; equal "statuses" "$(statuses | tr ' ' '\n' | sort -u)" paused; }
+resize() {
+    cut_off "$1" resize PATCH '/v1/instances/*' --memory 16 --storage 32 --work-dir kept
+    equal "sizes" "$(state '[.instances[].memory] | unique | tostring')" '["16GB"]'
+    run 0 "$HALO" runs
+    grep -q '^kept  *resize  *finished ' out || fail "not shown as finished: $(cat out)"
+}
+snapshot() {
+    cut_off "$1" snapshot POST '**/snapshots' --interval 0.2
+    equal "snapshots" "$(state '[.instances[].snapshots | length] | unique | tostring')" '[1]'
+    run 0 "$HALO" snapshot --select name=dev-01 --interval 0.2      # another one, as the first run is finished
+    equal "snapshots" "$(state '[.instances[].snapshots | length] | unique | tostring')" '[1,2]'
+    run 2 "$HALO" snapshot --select name=none
+    equal "directories" "$(ls -d aura-snapshot-* | wc -l)" 2
+}
+delete() {
+    cut_off "$1" delete DELETE '/v1/instances/*' --work-dir kept
+    equal "what is left" "$(state '.instances | length')" 0
+    cp -r kept copy
+    run 0 "$HALO" --yes delete --select 'name=dev-*' --work-dir kept --json
     has err "it is finished, nothing is done"
     equal "result" "$(jq length out)" 20
-    diff -r deleted kept || fail "a finished run was changed"
-    run 2 "$HALO" --yes delete --select 'name=*' --work-dir deleted
+    diff -r kept copy || fail "a finished run was changed"
+    run 2 "$HALO" --yes delete --select 'name=*' --work-dir kept
     has err "other input (select)"
-    # The next snapshots are new ones.
-    fleet 2
-    run 0 "$HALO" snapshot --select 'name=dev-*' --interval 0.2
-    run 0 "$HALO" snapshot --select 'name=dev-*' --interval 0.2
-    equal "snapshots" "$(state '[.instances[].snapshots | length] | tostring')" '[2,2]'
-    run 2 "$HALO" snapshot --select name=none
-    equal "directories" "$(ls -d aura-snapshot-* | wc -l)" 3
 }
 
-at_once tables requests refused failures busy delete interrupted killed
+parts=(tables requests refused failures busy deleted)
+for each in pause resize snapshot delete; do
+    eval "test_interrupted_$each() { $each INT; }; test_killed_$each() { $each KILL; }"
+    parts+=(interrupted_$each killed_$each)
+done
+at_once "${parts[@]}"
 end
