@@ -199,8 +199,11 @@ cut_off() {
 
 pause() { cut_off "$1" pause POST '**/pause'; equal "statuses" "$(statuses | tr ' ' '\n' | sort -u)" paused; }
 resize() {
-    cut_off "$1" resize PATCH '/v1/instances/*' --memory 16 --storage 32 --work-dir kept
+    local dir=()
+    [ "$1" = INT ] || dir=(--work-dir kept)
+    cut_off "$1" resize PATCH '/v1/instances/*' --memory 16 --storage 32 "${dir[@]}"
     equal "sizes" "$(state '[.instances[].memory] | unique | tostring')" '["16GB"]'
+    [ "$1" != INT ] || return
     run 0 "$HALO" runs
     grep -q '^kept  *resize  *finished ' out || fail "not shown as finished: $(cat out)"
 }
@@ -213,8 +216,11 @@ snapshot() {
     equal "directories" "$(ls -d aura-snapshot-* | wc -l)" 2
 }
 delete() {
-    cut_off "$1" delete DELETE '/v1/instances/*' --work-dir kept
+    local dir=()
+    [ "$1" = INT ] || dir=(--work-dir kept)
+    cut_off "$1" delete DELETE '/v1/instances/*' "${dir[@]}"
     equal "what is left" "$(state '.instances | length')" 0
+    [ "$1" != INT ] || return
     cp -r kept copy
     run 0 "$HALO" --yes delete --select 'name=dev-*' --work-dir kept --json
     has err "it is finished, nothing is done"
