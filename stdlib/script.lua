@@ -5,7 +5,6 @@ local halo = require "halo"
 local json = require "json"
 local library = require "library"
 local report = require "report"
-local selection = require "selection"
 local ui = require "ui"
 
 local M = {}
@@ -74,6 +73,7 @@ function M.check(value, where)
     end
     local all = decl.args
     if decl.fleet then
+        local selection = require "selection"        -- only here: most scripts start without
         all = table.move(all or {}, 1, #(all or {}), 1, {})
         table.move(selection.ARGS, 1, #selection.ARGS, #all + 1, all)
         if decl.effect ~= "read" then
@@ -144,7 +144,7 @@ function M.help(name, decl)
         parts[#parts + 1] = "\nArguments and options:\n" .. args.help(decl.args)
     end
     if decl.fleet then
-        parts[#parts + 1] = "\n" .. selection.HELP
+        parts[#parts + 1] = "\n" .. require("selection").HELP
     end
     if decl.details then
         parts[#parts + 1] = "\n" .. decl.details:gsub("^%s*\n", ""):gsub("%s+$", "")
