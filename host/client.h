@@ -18,7 +18,7 @@ enum {
     HL_CALL_TIMEOUT_MS = 60000, /* a call's deadline unless it says otherwise */
     HL_MAX_BODY = 16 * 1024 * 1024,
     HL_MAX_ATTEMPTS = 100, /* most that a script may ask for */
-    HL_REMEMBERED = 256 /* accepted operations remembered, for waits that follow them */
+    HL_REMEMBERED = 1024 /* accepted operations remembered, for waits that follow them */
 };
 
 /* An operation the API accepted a moment ago. */

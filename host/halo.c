@@ -343,7 +343,7 @@ int halo_answer(halo_run *run, int yes)
 
 int halo_result(const halo_run *run, const char **json, size_t *len)
 {
-    *json = run->ended && run->err == HALO_OK ? run->result : NULL;
+    *json = run->ended ? run->result : NULL;
     if (len)
         *len = *json ? run->result_len : 0;
     return run->ended ? run->err : HALO_USAGE;

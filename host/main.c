@@ -192,11 +192,11 @@ static int run_script(struct options *o, char **words)
     if (err == HALO_OK)
         err = halo_wait(run);
     fflush(stdout);
-    if (err == HALO_OK && o->json) {
-        const char *json;
+    const char *json = NULL;
+    if (run && o->json)
         halo_result(run, &json, NULL);
+    if (json)
         puts(json);
-    }
     if (err != HALO_OK)
         fprintf(stderr, "halo: %s\n", run ? halo_message(run) : halo_strerror(err));
     int code = halo_exit_code(err);

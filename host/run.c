@@ -234,6 +234,21 @@ static int describe(lua_State *L)
     return 1;
 }
 
+/* 1: the task that failed. Returns the `result` of its error as JSON: what was done before
+ * it; nothing when it has none. */
+static int partial_result(lua_State *L)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, lua_touserdata(L, 1));
+    lua_getiuservalue(L, -1, 2);
+    if (!lua_istable(L, -1))
+        return 0;
+    lua_pushliteral(L, "result");
+    if (lua_rawget(L, -2) != LUA_TTABLE)
+        return 0;
+    hl_json_encode(L, -1, false);
+    return 1;
+}
+
 static int to_text(lua_State *L)
 {
     push_text(L, 1, HALO_SCRIPT);
@@ -299,6 +314,12 @@ static void conclude_run(struct halo_run *run, struct hl_task *t)
         lua_pcall(L, 1, 1, 0);
     }
     run->message = copy_text(L, &len);
+    lua_pushcfunction(L, partial_result);
+    lua_pushlightuserdata(L, t);
+    if (lua_pcall(L, 1, 1, 0) == LUA_OK)
+        run->result = copy_text(L, &run->result_len);
+    else
+        lua_pop(L, 1);
 }
 
 void hl_run_end(struct halo_run *run)

@@ -1,7 +1,11 @@
 /* Who may send next: those who wait for their turn, as the governor allows, and so many
  * at a time. Actions go before reads, and among them first come is first served. Where it
  * is shared, all processes of the user that have the same client id are under one limit.
- */
+ *
+ * So whoever asks for a turn again and again is served round and round: of W waits, each
+ * looks once in every W / R minutes, R being the reads a minute that the governor allows
+ * (110 of 125), or at its own pace where that is slower. A change is thus seen at most
+ * one gap of that pace (pace.h: 20 s at most) + ceil(W / R) * 62 s after it happened. */
 #ifndef HL_TURNS_H
 #define HL_TURNS_H
 

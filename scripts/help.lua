@@ -49,7 +49,7 @@ local EXITS = {
     { "0", "done" },
     { "1", "the script raised an error of its own" },
     { "2", "wrong usage" },
-    { "3", "the API or the network refused" },
+    { "3", "the API or the network refused; some of several instances failed" },
     { "4", "a wait ran out of time" },
     { "5", "verification found a mismatch" },
     { "6", "the operator, or a missing --yes, declined" },

@@ -1,6 +1,6 @@
-local aura = require "aura"
 local report = require "report"
-local task = require "task"
+local selection = require "selection"
+local ui = require "ui"
 
 ---@type halo.Script
 return {
@@ -10,20 +10,15 @@ return {
         { "tenant_id", "id",      "only those of this project (tenant)", optional = true },
         { "status",    "boolean", "also fetch each one's status, type and size (one request each)" },
     },
+    fleet   = true,
+    examples = { "halo list --select 'status=running,type=enterprise-*' --status" },
     run = function(args)
-        local list = aura.list { tenant_id = args.tenant_id }
-        if args.status then
-            -- One may vanish between the listing and the look at it: it is shown as the list had it.
-            list = task.all(list, function(item)
-                local inst, err = aura.try.get(item.id)
-                if not inst and err.kind ~= "not_found" then
-                    error(err, 0)
-                end
-                return inst or item
-            end, { limit = 8 })
+        local list = selection.list(args.select, args.exclude, { tenant_id = args.tenant_id })
+        if args.limit and #list > args.limit then
+            ui.warn(("%d of %d instances are shown"):format(args.limit, #list))
+            list = table.move(list, 1, args.limit, 1, {})
         end
-        table.sort(list, function(a, b) return tostring(a.name) .. a.id < tostring(b.name) .. b.id end)
-        return list
+        return args.status and selection.look(list) or list
     end,
     show = function(list)
         local head = { "ID", "NAME", "CLOUD", "PROJECT", "CREATED" }

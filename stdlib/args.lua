@@ -1,9 +1,11 @@
 ---The arguments of a script: from its declaration to checked values and to help text.
 ---
----An entry is `{ name, type, help, default=, env=, optional=, positional=, list=, min=, max=, choices= }`. One
----without a default must be given, unless it is `optional`. Those that must be given may be given in
+---An entry is `{ name, type, help, default=, env=, optional=, positional=, list=, unless=, min=, max=, choices= }`.
+---One without a default must be given, unless it is `optional`. Those that must be given may be given in
 ---order without their names; an optional one only when it says `positional`. A `list` may be given more than
----once, always by name; its value is a list, empty when it is not given.
+---once, by name, or in order when it says `positional`: then it takes what those behind it can spare, and one
+---must be given. Its value is a list, empty when it is not given. `unless` names another argument: one of the
+---two is given, and this one is neither asked for nor taken from the environment when that one is.
 local types = require "argtypes"
 
 local M = {}
@@ -17,6 +19,7 @@ local M = {}
 ---@field optional boolean?
 ---@field positional boolean?
 ---@field list boolean?
+---@field unless string?
 ---@field min number?
 ---@field max number?
 ---@field choices string[]?
@@ -24,7 +27,7 @@ local M = {}
 local convert, decimal = types.convert, types.decimal
 
 local PLACEHOLDER = { string = "TEXT", number = "NUMBER", seconds = "SECONDS", integer = "NUMBER", size = "SIZE",
-    id = "ID", file = "FILE", path = "FILE" }
+    id = "ID", instance = "ID", file = "FILE", path = "FILE" }
 local RESERVED = { yes = true, json = true, dry_run = true, quiet = true, help = true }
 
 local function dashed(name)
@@ -99,10 +102,10 @@ function M.declare(list)
             return nil, ("args[%d] (%s): the help text is missing"):format(i, arg.name)
         end
         if arg.list then
-            if arg.type == "boolean" or arg.default ~= nil or arg.positional then
-                return nil, ("args[%d] (%s): a list has values, by name, and no default"):format(i, arg.name)
+            if arg.type == "boolean" or arg.default ~= nil then
+                return nil, ("args[%d] (%s): a list has values, and no default"):format(i, arg.name)
             end
-            arg.default = {}
+            arg.default = not arg.positional and {} or nil
         elseif arg.type == "boolean" and arg.default == nil then
             arg.default = false
         elseif arg.default ~= nil then
@@ -167,11 +170,22 @@ local function option(args, word)
     end
 end
 
+---Whether the argument is given that stands for this one.
+local function replaced(arg, values)
+    local other = arg.unless and values[arg.unless]
+    return other ~= nil and other ~= false and (type(other) ~= "table" or #other > 0)
+end
+
 ---Fills in what the environment and the defaults give, and finds what is missing.
 local function complete(args, values, origin, getenv)
     for _, arg in ipairs(args) do
         local from_env = values[arg.name] == nil and arg.env and getenv(arg.env)
-        if from_env and from_env ~= "" then
+        if replaced(arg, values) then
+            if values[arg.name] ~= nil then
+                return nil, ("give %s or %s, not both"):format(arg.name:upper(), dashed(arg.unless))
+            end
+            values[arg.name] = arg.list and {} or nil
+        elseif from_env and from_env ~= "" then
             local value, message = convert(arg, from_env, arg.env .. " (environment)")
             if value == nil then
                 return nil, message
@@ -182,9 +196,38 @@ local function complete(args, values, origin, getenv)
         elseif values[arg.name] == nil and arg.required then
             return nil, ("missing %s: %s (give it in its place, as %s%s)"):format(arg.name:upper(), arg.help,
                 dashed(arg.name), arg.env and ", or in " .. arg.env or "")
+        elseif arg.list and values[arg.name] == nil then
+            values[arg.name] = {}
         end
     end
     return values, origin
+end
+
+---Gives the words without a name to the arguments that may be given so, in order.
+---@return string? message when one does not fit, or is too many
+local function place(args, loose, values, origin)
+    local after, next_word = 0, 1            -- after: words that those behind need
+    local function open(arg)
+        return arg.positional and values[arg.name] == nil and not replaced(arg, values)
+    end
+    for _, arg in ipairs(args) do
+        after = after + (open(arg) and arg.required and 1 or 0)
+    end
+    for _, arg in ipairs(args) do
+        if open(arg) and next_word <= #loose then
+            after = after - (arg.required and 1 or 0)
+            local last, all = arg.list and math.max(next_word, #loose - after) or next_word, {}
+            for i = next_word, last do
+                local value, message = convert(arg, loose[i], arg.name:upper())
+                if value == nil then
+                    return message
+                end
+                all[#all + 1] = value
+            end
+            values[arg.name], origin[arg.name], next_word = arg.list and all or all[1], "option", last + 1
+        end
+    end
+    return loose[next_word] and ("unexpected argument %q"):format(loose[next_word])
 end
 
 ---Reads a command line.
@@ -238,18 +281,9 @@ function M.parse(args, argv, getenv)
         end
         i = i + 1
     end
-    local place = 1
-    for _, arg in ipairs(args) do
-        if arg.positional and values[arg.name] == nil and place <= #loose then
-            local value, message = convert(arg, loose[place], arg.name:upper())
-            if value == nil then
-                return nil, message
-            end
-            values[arg.name], origin[arg.name], place = value, "option", place + 1
-        end
-    end
-    if place <= #loose then
-        return nil, ("unexpected argument %q"):format(loose[place])
+    local message = place(args, loose, values, origin)
+    if message then
+        return nil, message
     end
     return complete(args, values, origin, getenv)
 end
@@ -307,7 +341,8 @@ function M.usage(args)
     local words, options = {}, false
     for _, arg in ipairs(args) do
         if arg.positional then
-            words[#words + 1] = arg.required and arg.name:upper() or "[" .. arg.name:upper() .. "]"
+            local word = arg.name:upper() .. (arg.list and "..." or "")
+            words[#words + 1] = arg.required and word or "[" .. word .. "]"
         else
             options = true
         end

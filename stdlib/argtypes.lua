@@ -63,6 +63,10 @@ local TYPES = {
         local good = type(value) == "string" and #value <= 64 and value:match("^[%w_-]+$")
         return good or nil, "an id of up to 64 letters, digits, - and _"
     end,
+    instance = function(value)               -- its name has up to 30 characters
+        local good = type(value) == "string" and #value <= 120 and value:match("^[^%s%c][^%c]*$")
+        return good or nil, "the id or the name of an instance"
+    end,
     path = function(value)                   -- of a file or directory that need not be there
         return type(value) == "string" and value ~= "" and not value:find("\0") and value or nil, "a path"
     end,

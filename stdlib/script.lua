@@ -14,9 +14,16 @@ end
 
 local args, report = later "args", later "report"
 
+-- What a script with `fleet = true` takes besides: what to work on, and how (selection.lua, fleet.lua).
+local FLEET_ARGS = {
+    { "continue_on_error", "boolean", "begin with the rest also when one has failed" },
+    { "work_dir",          "path",    "directory for a journal: the same command goes on where it was cut off",
+        optional = true },
+}
+
 local EFFECTS = { read = "reads only", change = "changes instances", destroy = "may delete instances" }
 local KEYS = { summary = "string", effect = "string", args = "table", run = "function", show = "function",
-    details = "string", examples = "table" }
+    details = "string", examples = "table", fleet = "boolean" }
 
 ---A chunk name for people: without Lua's mark in front.
 local function shown(chunkname)
@@ -69,7 +76,16 @@ function M.check(value, where)
     if not EFFECTS[decl.effect] then
         wrong('effect must be "read", "change" or "destroy", not %q', decl.effect)
     end
-    local list, message = args.declare(decl.args)
+    local all = decl.args
+    if decl.fleet then
+        local selection = require "selection"        -- only here: most scripts start without
+        all = table.move(all or {}, 1, #(all or {}), 1, {})
+        table.move(selection.ARGS, 1, #selection.ARGS, #all + 1, all)
+        if decl.effect ~= "read" then
+            table.move(FLEET_ARGS, 1, #FLEET_ARGS, #all + 1, all)
+        end
+    end
+    local list, message = args.declare(all)
     if not list then
         wrong("%s", message)
     end
@@ -131,6 +147,9 @@ function M.help(name, decl)
         ("Usage: halo [global options] %s %s"):format(name, args.usage(decl.args)) }
     if #decl.args > 0 then
         parts[#parts + 1] = "\nArguments and options:\n" .. args.help(decl.args)
+    end
+    if decl.fleet then
+        parts[#parts + 1] = "\n" .. require("selection").HELP
     end
     if decl.details then
         parts[#parts + 1] = "\n" .. decl.details:gsub("^%s*\n", ""):gsub("%s+$", "")

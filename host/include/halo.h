@@ -281,9 +281,10 @@ HALO_EXPORT int halo_answer(halo_run *run, int yes);
 /* ---- what came of it ---- */
 
 /* The value the script returned, as JSON ("null" when it returned nothing), in *json, and
- * its length in *len unless that is NULL. Valid until the run is released; NULL unless
- * the run has succeeded. Returns 0, or the run's error, or HALO_USAGE while it still
- * runs. */
+ * its length in *len unless that is NULL. Of a run that has failed: the table that its
+ * error has as `result`, which tells what was done before (of several instances, what
+ * came of each); otherwise NULL. Valid until the run is released. Returns 0, or the run's
+ * error, or HALO_USAGE while it still runs. */
 HALO_EXPORT int halo_result(const halo_run *run, const char **json, size_t *len);
 
 /* The error of a failed run, as a JSON object: `kind` (of HALO_ERRORS) and `message`

@@ -10,6 +10,7 @@
 ---@field show (fun(result: any): string)? the result for people
 ---@field details string? long help
 ---@field examples string[]? command lines
+---@field fleet boolean? takes --select, --exclude and --limit as well, and what else `fleet.run` reads
 
 ---@class halo
 ---@field version string

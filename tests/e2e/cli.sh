@@ -71,7 +71,7 @@ test_wrong_usage() {
     has err --timeout
     unsent 2 "$HALO" pause 3fa29c1e --timeout
     unsent 2 "$HALO" pause 3fa29c1e --timeout -5
-    unsent 2 "$HALO" pause 3fa29c1e b8e2f5a6
+    unsent 2 "$HALO" get 3fa29c1e b8e2f5a6
     unsent 2 "$HALO" pause 3fa29c1e --instance 3fa29c1e
     unsent 2 "$HALO" resize 3fa29c1e --memory lots
     has err lots

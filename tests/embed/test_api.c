@@ -134,6 +134,34 @@ static void test_results(void **state)
     assert_int_equal(halo_version(), HALO_VERSION_HEX);
 }
 
+static void test_results_of_failed_runs(void **state)
+{
+    static const struct {
+        const char *code, *want; /* NULL: none */
+        int err;
+    } CASES[] = {
+        { "require 'fail'('failed', 'x', { result = { { id = 'a' } } })",
+          "[{\"id\":\"a\"}]", HALO_FAILED },
+        { "require 'fail'('failed', 'x', { result = 'text' })", NULL, HALO_FAILED },
+        { "require 'fail'('failed', 'x', { result = { print } })", NULL, HALO_FAILED },
+        { "error('x')", NULL, HALO_SCRIPT },
+        { "return { result = { print } }", NULL, HALO_INVALID },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        halo_run *r = run("code", CASES[i].code, NULL, HALO_DESTROY, CASES[i].err);
+        const char *json = "";
+        size_t len = 9;
+        assert_int_equal(halo_result(r, &json, &len), CASES[i].err);
+        if (CASES[i].want)
+            assert_string_equal(json, CASES[i].want);
+        else
+            assert_null(json);
+        assert_int_equal(len, json ? strlen(json) : 0);
+        halo_release(r);
+    }
+}
+
 static void test_nothing_is_known_of_a_run_that_goes_on(void **state)
 {
     halo_run *r;
@@ -333,6 +361,7 @@ int main(void)
         cmocka_unit_test(test_older_and_newer_configurations),
         cmocka_unit_test(test_fields_beyond_an_older_size_are_not_read),
         cmocka_unit_test(test_results),
+        cmocka_unit_test(test_results_of_failed_runs),
         cmocka_unit_test(test_nothing_is_known_of_a_run_that_goes_on),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_bundled_scripts),

@@ -182,6 +182,39 @@ function TestArgs.test_lists()
     lu.assertNil((args.declare { { "a", "boolean", "x", list = true } }))
 end
 
+function TestArgs.test_lists_in_order()
+    local list = declared { { "instance", "id", "instances", list = true, positional = true, env = "INSTANCE_ID",
+        unless = "select" }, { "status", "string", "a status" }, { "select", "string", "criteria", list = true } }
+    for _, case in ipairs {
+        { { "a" }, "running",                "a", "running" },
+        { { "a", "b", "c" }, "running",      "a", "b", "c", "running" },
+        { { "a", "b" }, "running",           "a", "b", "--status", "running" },
+        { { "a", "b" }, "running",           "--instance=a", "--instance", "b", "running" },
+        { { "fromenv" }, "running",          "--status=running" },
+        { {}, "running",                     "running", "--select", "x" },
+    } do
+        local values, message = args.parse(list, { table.unpack(case, 3) }, getenv)
+        lu.assertNotNil(values, message)
+        lu.assertEquals({ values.instance, values.status }, { case[1], case[2] })
+    end
+    for _, case in ipairs {
+        { "missing STATUS",                  "a" },
+        { "INSTANCE: expected an id",        "a/b", "running" },
+        { 'unexpected argument "running"',   "a", "running", "--select", "x" },
+        { "give INSTANCE or --select",       "--instance", "a", "running", "--select", "x" },
+    } do
+        local none, message = args.parse(list, { table.unpack(case, 2) }, getenv)
+        lu.assertNil(none)
+        lu.assertStrContains(message, case[1])
+    end
+    local _, message = args.parse(list, { "--status=x" }, function() end)
+    lu.assertStrContains(message, "missing INSTANCE")
+    _, message = args.from_table(list, { instance = "a", select = "x", status = "y" }, getenv)
+    lu.assertStrContains(message, "give INSTANCE or --select")
+    lu.assertEquals(args.from_table(list, { instance = { "a", "b" }, status = "y" }, getenv).instance, { "a", "b" })
+    lu.assertEquals(args.usage(list), "INSTANCE... STATUS [options]")
+end
+
 function TestArgs.test_help()
     local list = declared()
     lu.assertEquals(args.usage(list), "INSTANCE STATUS [options]")

@@ -10,8 +10,9 @@ local function fail(kind, message, fields)
 end
 
 -- Inside halo the modules under test are loaded already, with the native ones: they are loaded anew.
-for _, name in ipairs { "args", "argtypes", "audit", "beginning", "change", "creation", "dump", "instance", "journal",
-    "library", "migration", "progress", "report", "run", "script", "secret", "settle", "size", "workdir" } do
+for _, name in ipairs { "args", "argtypes", "audit", "beginning", "change", "creation", "dump", "fleet", "instance",
+    "journal", "library", "migration", "progress", "report", "run", "script", "secret", "selection", "settle", "size",
+    "workdir" } do
     package.loaded[name] = nil
 end
 local has_json, native_json = pcall(require, "json")
@@ -90,7 +91,13 @@ local STANDINS = {
         end,
     },
     clock = { monotonic = os.clock, now = os.time, utc = function() return "2026-02-26T15:07:13Z" end },
-    task = { sleep = function() end }, process = {}, aura = {},
+    task = { sleep = function() end, all = function(list, fn)
+        local results = {}
+        for i, item in ipairs(list) do
+            results[i] = fn(item, i)
+        end
+        return results
+    end }, process = {}, aura = {},
 }
 
 for name, module in pairs(STANDINS) do

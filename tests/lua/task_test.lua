@@ -152,6 +152,35 @@ function TestTasks:test_the_first_error_of_all_cancels_the_rest()
     lu.assertEquals({ kind, cancelled, finished }, { "second", 2, 0 })
 end
 
+-- What all() began has ended when it raises: also closers that wait, and tasks that a task began with all().
+function TestTasks:test_nothing_outlives_all()
+    local closed, begun = 0, 0
+    local function closer()
+        return setmetatable({}, { __close = function() task.sleep(0.002) closed = closed + 1 end })
+    end
+    lu.assertEquals(kind_of(task.all, { 1, 2, 3, 4, 5 }, function(i)
+        begun = begun + 1
+        local _c <close> = closer()
+        if i == 3 then
+            nap()
+            error({ kind = "third" })
+        end
+        task.all({ 1, 2 }, function()
+            local _d <close> = closer()
+            task.sleep(60)
+        end)
+    end, { limit = 3 }), "third")
+    lu.assertEquals({ begun, closed }, { 3, 7 })
+    local outer = task.spawn(task.all, { 1, 2 }, function()
+        local _c <close> = closer()
+        task.sleep(60)
+    end)
+    nap()
+    outer:cancel()
+    lu.assertEquals(kind_of(outer.wait, outer), "cancelled")
+    lu.assertEquals(closed, 9)
+end
+
 function TestTasks:test_timeout()
     lu.assertEquals({ task.timeout(60, function() nap() return "a", nil, "c" end) }, { "a", nil, "c" })
     local closed = false

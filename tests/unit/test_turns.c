@@ -122,6 +122,67 @@ static void test_at_once(void **state)
     CHECK_END();
 }
 
+/* Waits of a fleet that look every 20 s (pace.h): each is a turn again and again. */
+enum { FLEET = 500, GAP_MS = 20000, MINUTES = 20 };
+
+static struct watcher {
+    struct hl_turn turn;
+    struct hl_timer timer;
+    int64_t looked_ms;
+} fleet[FLEET];
+static struct hl_turns fleet_turns;
+static int64_t looks[FLEET * 3 * MINUTES], longest_ms;
+static int look_count;
+
+static void fleet_asks(struct hl_timer *t);
+
+static void fleet_looks(struct hl_turn *t)
+{
+    struct watcher *w = (struct watcher *)t;
+    if (now_ms - w->looked_ms > longest_ms)
+        longest_ms = now_ms - w->looked_ms;
+    w->looked_ms = looks[look_count++] = now_ms;
+    hl_turns_leave(t);
+    assert_int_equal(hl_timer_start(loop, &w->timer, GAP_MS, fleet_asks), HALO_OK);
+}
+
+static void fleet_asks(struct hl_timer *t)
+{
+    struct watcher *w = (struct watcher *)((char *)t - offsetof(struct watcher, timer));
+    hl_turns_wait(&fleet_turns, &w->turn, READ, fleet_looks);
+}
+
+/* The bound of turns.h, and no minute with more than the API allows. */
+static void test_fleet(void **state)
+{
+    int most = 0;
+    (void)state;
+    hl_turns_init(&fleet_turns, loop, 125);
+    for (int i = 0; i < FLEET; i++) {
+        fleet[i].looked_ms = now_ms;
+        fleet_asks(&fleet[i].timer);
+    }
+    while (now_ms < MINUTES * 60000)
+        hl_loop_turn(loop, -1);
+    for (int i = 0, oldest = 0; i < look_count; i++) {
+        while (looks[oldest] <= looks[i] - 60000)
+            oldest++;
+        most = i - oldest + 1 > most ? i - oldest + 1 : most;
+    }
+    CHECK_EQ("reads in the fullest minute", most, 110);
+    CHECK_EQ("all that is allowed is used", look_count >= (MINUTES - 1) * 60 / 62 * 110,
+             true);
+    CHECK_EQ("nobody waits longer than the bound",
+             longest_ms <= GAP_MS + (FLEET + 109) / 110 * 62000, true);
+    CHECK_EQ("and the bound is close", longest_ms > 4 * 62000, true);
+    for (int i = 0; i < FLEET; i++) {
+        hl_turns_leave(&fleet[i].turn);
+        hl_timer_stop(loop, &fleet[i].timer);
+    }
+    hl_turns_stop(&fleet_turns);
+    CHECK_END();
+}
+
 /* The only file of the directory. */
 static void rate_file(char *path, size_t room)
 {
@@ -254,6 +315,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_fleet, setup, teardown),
         cmocka_unit_test_setup_teardown(test_shared, setup, teardown),
         cmocka_unit_test_setup_teardown(test_learned, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_files, setup, teardown),
