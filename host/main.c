@@ -175,6 +175,7 @@ static int start(halo_host *h, const struct options *o, char **words, halo_run *
 static int run_script(struct options *o, char **words)
 {
     halo_config cfg = o->cfg;
+    cfg.dry_run = o->dry_run;
     cfg.no_profiles = o->sandbox; /* also those that the script names */
     cfg.token_cache = cfg.token_cache && !o->sandbox; /* that one ends with us */
     cfg.ud = o;

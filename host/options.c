@@ -16,16 +16,14 @@ int usage(const char *text, const char *what)
 /* Takes one of the flags that may stand anywhere; name: without the dashes. */
 static bool take_flag(struct options *o, const char *name)
 {
-    bool *flag = strcmp(name, "yes") == 0     ? &o->yes
-                 : strcmp(name, "json") == 0  ? &o->json
-                 : strcmp(name, "quiet") == 0 ? &o->quiet
-                                              : NULL;
-    bool dry_run = strcmp(name, "dry-run") == 0;
+    bool *flag = strcmp(name, "yes") == 0       ? &o->yes
+                 : strcmp(name, "dry-run") == 0 ? &o->dry_run
+                 : strcmp(name, "json") == 0    ? &o->json
+                 : strcmp(name, "quiet") == 0   ? &o->quiet
+                                                : NULL;
     if (flag)
         *flag = true;
-    else if (dry_run)
-        o->cfg.dry_run = 1;
-    return flag || dry_run;
+    return flag != NULL;
 }
 
 /* Removes those flags from argv[from...] up to a "--". */

@@ -8,7 +8,7 @@
 #include <halo.h>
 
 struct options {
-    bool sandbox, yes, json, quiet, verbose;
+    bool sandbox, yes, dry_run, json, quiet, verbose;
     const char *code, *log_path;
     FILE *log;
     halo_config cfg; /* what the options say of it; the rest is as initialised */
