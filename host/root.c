@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -40,6 +41,21 @@ static char *normal(const char *path)
     return full;
 }
 
+/* Opens a name that is no symlink. */
+static int find_one(int at, const char *name, int flags)
+{
+    struct stat st;
+    int fd = openat(at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) != 0)
+        return fd;
+    bool link = S_ISLNK(st.st_mode), wrong = flags & O_DIRECTORY && !S_ISDIR(st.st_mode);
+    if (!link && !wrong)
+        return fd;
+    close(fd);
+    errno = link ? ELOOP : ENOTDIR;
+    return -1;
+}
+
 int hl_root_find_by_name(int dir, const char *relative, int flags)
 {
     int at = fcntl(dir, F_DUPFD_CLOEXEC, 0);
@@ -52,8 +68,7 @@ int hl_root_find_by_name(int dir, const char *relative, int flags)
         if (n < sizeof name) {
             memcpy(name, p, n);
             name[n] = '\0';
-            next = openat(at, name,
-                          O_PATH | O_NOFOLLOW | O_CLOEXEC | (last ? flags : O_DIRECTORY));
+            next = find_one(at, name, last ? flags : O_DIRECTORY);
         }
         int saved = errno;
         close(at);

@@ -3,7 +3,7 @@
 #
 #   --rounds N    how often each is measured (7)
 #   --rows REGEX  only the parts whose names fit: start get store sequential latency http2 pause growth waiting
-#                 sandbox instructions pace limit
+#                 sandbox instructions pace host limit
 #   --long        also the part "limit": 100 pauses at 125 requests a minute, which takes over a minute
 #   --smoke       one round of everything, with few requests: whether it still works
 #   --out DIR     where results.tsv and growth.svg go (build/bench)
@@ -382,6 +382,12 @@ if part instructions; then
 fi
 
 part pace && "$BIN/pace"
+
+if part host; then
+    "$BIN/host"
+    strip -o "$work/libhalo.so" "$BUILD"/libhalo.so
+    echo "libhalo.so, stripped: $(($(stat -c %s "$work/libhalo.so") / 1024)) KB"
+fi
 
 if [ -n "$long" ] && part limit; then
     rate=125 begin_sandbox --speed $speed
