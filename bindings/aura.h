@@ -5,7 +5,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-#include "client.h"
+#include "call.h"
 #include "endpoints.h"
 #include "error.h"
 #include "host.h"

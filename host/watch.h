@@ -4,7 +4,7 @@
 #ifndef HL_WATCH_H
 #define HL_WATCH_H
 
-#include "client.h"
+#include "call.h"
 #include "pace.h"
 #include "status.h"
 

@@ -15,6 +15,7 @@ set(LAYERS
   "answer   | jansson"
   "token    |"
   "client   |"
+  "call     |"
   "watch    |"
   # ------------------------------- nothing before this line includes lua.h
   "host task sched coroutine runtime libraries world bounded pattern loader embedded bindings | lua openssl cjson jansson microhttpd"

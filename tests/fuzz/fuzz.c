@@ -14,7 +14,7 @@
 
 #include "answer.h"
 #include "baseurl.h"
-#include "client.h"
+#include "call.h"
 #include "host.h"
 #include "profile.h"
 

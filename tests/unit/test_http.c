@@ -5,7 +5,7 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 
-#include "client.h"
+#include "call.h"
 
 /* ---- curl_easy_setopt, between the library and curl ---- */
 

@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-#include "client.h"
+#include "call.h"
 
 enum { MAX_TEXT = 128 };
 
