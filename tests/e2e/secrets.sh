@@ -105,8 +105,8 @@ say wrong 3 env AURA_CLIENT_SECRET="$wrong" "$HALO" -v --log log.wrong list
 say wrong-migrate 3 env AURA_CLIENT_SECRET="$wrong" "$HALO" --yes -v migrate $critical --no-dump --work-dir wrong
 say wrong-id 3 env AURA_CLIENT_ID=nobody "$HALO" -v --log log.nobody list
 for answer in 401 403 401:html 403:html 500:truncated 502:html; do
-    caught "GET /v1/instances $answer" "list-$answer" any timeout 0.5 "$HALO" -v --log "log.$answer" list
-    caught "POST /oauth/token $answer" "token-$answer" any timeout 0.5 "$HALO" -v --no-token-cache list
+    caught "GET /v1/instances $answer" "list-$answer" any timeout -k 5 0.5 "$HALO" -v --log "log.$answer" list
+    caught "POST /oauth/token $answer" "token-$answer" any timeout -k 5 0.5 "$HALO" -v --no-token-cache list
 done
 caught "POST /oauth/token cut x1" token-cut any "$HALO" -v --log log.token-cut --no-token-cache list
 caught "GET /v1/instances 302:location=http://127.0.0.1:9/x x1" redirect 3 "$HALO" -v --log log.redirect list
@@ -116,7 +116,7 @@ caught "GET /v1/instances expire x1" expired 0 "$HALO" -v --log log.expired list
 n=0
 for fault in cut lost length deep=50 huge=1 200:acted:html 201:acted:truncated 500:acted; do
     n=$((n + 1))
-    caught "POST /v1/instances $fault x1" "create-$n" any timeout 20 "$HALO" -v --log "log.create-$n" create \
+    caught "POST /v1/instances $fault x1" "create-$n" any timeout -k 5 20 "$HALO" -v --log "log.create-$n" create \
         --name "cut-$n" "${new_one[@]}" --work-dir "cut-$n"
 done
 caught "POST /v1/instances cut x1" migrate-cut 0 "$HALO" --yes -v --log log.migrate-cut migrate $critical --no-dump \
