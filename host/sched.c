@@ -74,15 +74,23 @@ void hl_check_await(lua_State *L)
     }
 }
 
-/* Turns the loop until the wait is over. What an interpreter's signal handler does is to
- * set a hook (Ctrl-C in lua): the wait is cancelled, so that the hook gets to run. */
+/* Whether an interpreter's signal handler has set its hook (Ctrl-C in lua), which is one
+ * for the very next instruction: since `before` was looked at, or shortly before that. */
+static bool hook_is_due(lua_State *L, lua_Hook before)
+{
+    return lua_gethook(L) != before ||
+           (before && lua_gethookmask(L) & LUA_MASKCOUNT && lua_gethookcount(L) == 1);
+}
+
+/* Turns the loop until the wait is over, or is cancelled so that a hook gets to run. */
 static void block(struct halo_host *h, struct hl_wait *w)
 {
-    lua_Hook hook = lua_gethook(h->L);
+    lua_Hook before = lua_gethook(h->L);
     while (!w->done) {
-        hl_loop_turn(h->loop, TICK_MS);
-        if (lua_gethook(h->L) != hook)
+        if (hook_is_due(h->L, before))
             hl_wake(w, HALO_CANCELLED);
+        else
+            hl_loop_turn(h->loop, TICK_MS);
     }
 }
 

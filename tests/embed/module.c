@@ -90,6 +90,32 @@ static void test_finalizer(void)
     check("finalizer", reports == 4, "too few reports");
 }
 
+static void on_hook(lua_State *L, lua_Debug *ar)
+{
+    (void)ar;
+    lua_sethook(L, NULL, 0, 0);
+    luaL_error(L, "interrupted!");
+}
+
+/* A hook that a signal has set just before a wait begins, as no instruction comes between
+ * them to run it. */
+static void test_due_hook(void)
+{
+    lua_State *L = open_state();
+    run(L,
+        "local aura = require 'aura' aura.get('3fa29c1e')\n"
+        "get = aura.get return 'ready'",
+        "ready");
+    lua_getglobal(L, "get");
+    lua_pushliteral(L, "3fa29c1e");
+    lua_sethook(L, on_hook, LUA_MASKCOUNT, 1);
+    int status = lua_pcall(L, 1, 1, 0);
+    lua_sethook(L, NULL, 0, 0);
+    const char *err = luaL_tolstring(L, -1, NULL);
+    check("due hook", status != LUA_OK && strstr(err, "cancelled"), err);
+    lua_close(L);
+}
+
 int main(int argc, char **argv)
 {
     pthread_t threads[2];
@@ -119,5 +145,6 @@ int main(int argc, char **argv)
     run(b, GET, "orders-prod");
     lua_close(b);
     test_finalizer();
+    test_due_hook();
     return failures != 0;
 }
