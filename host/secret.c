@@ -43,7 +43,8 @@ struct pass {
 
 static void keep(struct pass *p, size_t n)
 {
-    memmove(p->to, p->from, n);
+    if (p->to != p->from)
+        memmove(p->to, p->from, n);
     p->to += n;
     p->from += n;
 }
@@ -112,6 +113,8 @@ static size_t stands_for(const char *at, const char *end, char c)
 static size_t length_of(const char *at, const char *end, const char *secret)
 {
     const char *from = at, *s = secret;
+    if (*at == *s && at + 1 < end && at[1] != s[1] && at[1] != '\\' && at[1] != '%')
+        return 0; /* as mostly */
     for (size_t n; *s && (n = stands_for(at, end, *s)) > 0; s++)
         at += n;
     if (!*s)
@@ -120,24 +123,52 @@ static size_t length_of(const char *at, const char *end, const char *secret)
     return part ? (size_t)(at - from) + word(at, end) : 0;
 }
 
+/* How many bytes at `at` are one of the secrets or its beginning: the most that are. */
+static size_t longest_of(const char *at, const char *end, const char *const *secrets)
+{
+    size_t most = 0;
+    for (; *secrets; secrets++) {
+        size_t n = length_of(at, end, *secrets);
+        if (n > most && strlen(*secrets) >= HL_SECRET_MIN)
+            most = n;
+    }
+    return most;
+}
+
+/* By which two bytes a secret may begin. */
+struct beginnings {
+    bool first[256], second[256];
+};
+
+static bool may_begin(const struct beginnings *b, const char *at, const char *end)
+{
+    unsigned char first = (unsigned char)*at;
+    return first == '\\' || first == '%' || /* written in another way */
+           (b->first[first] && (at + 1 == end || b->second[(unsigned char)at[1]]));
+}
+
 size_t hl_secret_blank(char *text, size_t len, const char *const *secrets)
 {
-    for (; *secrets; secrets++) {
-        const char *secret = *secrets;
-        struct pass p = { .to = text, .from = text, .end = text + len };
-        if (strlen(secret) < HL_SECRET_MIN)
+    struct beginnings b = { .second = { ['\\'] = true, ['%'] = true } };
+    struct pass p = { .to = text, .from = text, .end = text + len };
+    for (const char *const *s = secrets; *s; s++) {
+        if (strlen(*s) < HL_SECRET_MIN)
             continue;
-        while (p.from < p.end) {
-            bool may = *p.from == *secret || *p.from == '\\' || *p.from == '%';
-            size_t n = may ? length_of(p.from, p.end, secret) : 0;
-            if (n > 0)
-                blank(&p, n);
-            else
-                *p.to++ = *p.from++;
-        }
-        len = finish(&p, text);
+        b.first[(unsigned char)(*s)[0]] = true;
+        b.second[(unsigned char)(*s)[1]] = true;
     }
-    return len;
+    while (p.from < p.end) {
+        const char *at = p.from;
+        while (at < p.end && !may_begin(&b, at, p.end))
+            at++;
+        keep(&p, (size_t)(at - p.from));
+        size_t n = at < p.end ? longest_of(at, p.end, secrets) : 0;
+        if (n > 0)
+            blank(&p, n);
+        else
+            keep(&p, at < p.end);
+    }
+    return finish(&p, text);
 }
 
 /* ---- by place ---- */
