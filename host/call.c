@@ -26,7 +26,6 @@ static void finish(struct hl_call *c, int err)
     c->state = HL_CALL_DONE;
     leave_queues(c); /* it may end while it waits, for want of a timer */
     hl_timer_stop(c->client->loop, &c->timer);
-    hl_turns_leave(&c->turn);
     if (err == HALO_OK && c->transient && c->id[0])
         hl_client_remember(c->client, c->id, c->transient);
     c->done(c);

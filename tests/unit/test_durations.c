@@ -7,34 +7,12 @@
 
 #include "durations.h"
 #include "fs.h"
-#include "table.h"
-
-static char dir[256]; /* fresh for every test */
-static struct hl_userdir state_dir;
-
-static int setup(void **state)
-{
-    char why[256];
-    (void)state;
-    return hl_fs_tempdir(dir, sizeof dir) == HALO_OK &&
-                   hl_userdir_open(&state_dir, HL_USERDIR_STATE, dir, why, sizeof why)
-               ? 0
-               : -1;
-}
-
-static int teardown(void **state)
-{
-    char command[300];
-    (void)state;
-    hl_userdir_close(&state_dir);
-    snprintf(command, sizeof command, "rm -rf '%s'", dir);
-    return system(command);
-}
+#include "user_dir.h"
 
 static struct hl_durations opened(void)
 {
     struct hl_durations d;
-    hl_durations_open(&d, &state_dir, "url");
+    hl_durations_open(&d, &user_dir, "url");
     return d;
 }
 
@@ -109,7 +87,7 @@ static void test_bounds(void **state)
     const char *evil = "8GB\n\t\x1b[31m";
     hl_durations_free(&d);
     d = opened();
-    hl_durations_open(&d, &state_dir, "other");
+    hl_durations_open(&d, &user_dir, "other");
     hl_durations_add(&d, "pausing", "pro", evil, 1e300);
     hl_durations_add(&d, "pausing", "pro", evil, -1);
     CHECK_EQ("what a server says breaks nothing", end_of(&d, "pausing", evil) > 1, true);
@@ -159,9 +137,10 @@ static void test_bad_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_kept, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_bad_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_kept, user_dir_setup, user_dir_teardown),
+        cmocka_unit_test_setup_teardown(test_bounds, user_dir_setup, user_dir_teardown),
+        cmocka_unit_test_setup_teardown(test_bad_files, user_dir_setup,
+                                        user_dir_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,37 +8,16 @@
 #include "fs.h"
 #include "loop_clock.h"
 #include "token.h"
+#include "user_dir.h"
 
 #define NOW INT64_C(1800000000000)
 #define URL "https://api.neo4j.io/oauth/token"
 static const int64_t HOUR = INT64_C(3600000);
 
-static char dir[256];           /* fresh for every test */
-static struct hl_userdir cache; /* that directory */
-static char why[256];
-
-static int setup(void **state)
-{
-    (void)state;
-    return hl_fs_tempdir(dir, sizeof dir) == HALO_OK &&
-                   hl_userdir_open(&cache, HL_USERDIR_CACHE, dir, why, sizeof why)
-               ? 0
-               : -1;
-}
-
-static int teardown(void **state)
-{
-    char command[300];
-    (void)state;
-    hl_userdir_close(&cache);
-    snprintf(command, sizeof command, "rm -rf '%s'", dir);
-    return system(command);
-}
-
 static struct hl_tokencache opened(const char *url, const char *id, const char *secret)
 {
     struct hl_tokencache c;
-    assert_true(hl_tokencache_open(&c, &cache, url, id, secret, why, sizeof why));
+    assert_true(hl_tokencache_open(&c, &user_dir, url, id, secret, why, sizeof why));
     return c;
 }
 
@@ -231,7 +210,7 @@ static void test_waiting(void **state)
     /* nobody listens on port 9: the fetch itself fails */
     assert_int_equal(hl_token_init(&t, &pool, "http://127.0.0.1:9", "i", "s", NULL),
                      HALO_OK);
-    hl_token_share(&t, &cache, why, sizeof why);
+    hl_token_share(&t, &user_dir, why, sizeof why);
     struct hl_tokencache other = opened("http://127.0.0.1:9/oauth/token", "i", "s");
     assert_true(hl_tokencache_lock(&other));
 
@@ -281,13 +260,13 @@ static void test_waiting(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_times, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_keys, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_texts, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_drop, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_lock, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_sweep, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_waiting, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_times, user_dir_setup, user_dir_teardown),
+        cmocka_unit_test_setup_teardown(test_keys, user_dir_setup, user_dir_teardown),
+        cmocka_unit_test_setup_teardown(test_texts, user_dir_setup, user_dir_teardown),
+        cmocka_unit_test_setup_teardown(test_drop, user_dir_setup, user_dir_teardown),
+        cmocka_unit_test_setup_teardown(test_lock, user_dir_setup, user_dir_teardown),
+        cmocka_unit_test_setup_teardown(test_sweep, user_dir_setup, user_dir_teardown),
+        cmocka_unit_test_setup_teardown(test_waiting, user_dir_setup, user_dir_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,34 +9,24 @@
 #include "fs.h"
 #include "loop_clock.h"
 #include "turns.h"
+#include "user_dir.h"
 
 /* Eight a minute: 7 reads, 8 actions. */
 enum { ACTION = true, READ = false, RATE = 8 };
 
-static char dir[256]; /* fresh for every test */
-static struct hl_userdir cache;
 static struct hl_loop *loop;
 
 static int setup(void **state)
 {
-    char why[256];
-    (void)state;
     loop = new_loop();
     *fired = '\0';
-    return hl_fs_tempdir(dir, sizeof dir) == HALO_OK &&
-                   hl_userdir_open(&cache, HL_USERDIR_CACHE, dir, why, sizeof why)
-               ? 0
-               : -1;
+    return user_dir_setup(state);
 }
 
 static int teardown(void **state)
 {
-    char command[300];
-    (void)state;
     hl_loop_free(loop);
-    hl_userdir_close(&cache);
-    snprintf(command, sizeof command, "rm -rf '%s'", dir);
-    return system(command);
+    return user_dir_teardown(state);
 }
 
 struct waiter {
@@ -195,7 +185,7 @@ static struct hl_turns shared(const char *url, const char *id)
 {
     struct hl_turns turns;
     hl_turns_init(&turns, loop, RATE);
-    hl_turns_share(&turns, &cache, url, id);
+    hl_turns_share(&turns, &user_dir, url, id);
     return turns;
 }
 
@@ -243,8 +233,8 @@ static void test_learned(void **state)
     (void)state;
     hl_turns_init(&a, loop, 125);
     hl_turns_init(&b, loop, 125);
-    hl_turns_share(&a, &cache, "url", "id");
-    hl_turns_share(&b, &cache, "url", "id");
+    hl_turns_share(&a, &user_dir, "url", "id");
+    hl_turns_share(&b, &user_dir, "url", "id");
     at_once(&a, READ);
     CHECK_EQ("told the first time", hl_turns_refused(&a, 0), 25);
     CHECK_EQ("not again", hl_turns_refused(&b, 0), 0);
@@ -303,7 +293,7 @@ static void test_lock(void **state)
 
     struct hl_turns none;
     hl_turns_init(&none, loop, 0);
-    hl_turns_share(&none, &cache, "url", "id");
+    hl_turns_share(&none, &user_dir, "url", "id");
     CHECK_EQ("without a limit nothing is shared", none.file.open, false);
     CHECK_EQ("and nothing waits", at_once(&none, READ), 10);
     hl_turns_stop(&none);
